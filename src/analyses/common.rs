@@ -1,0 +1,300 @@
+//! What all questions share: session rules, node rules, conventions, grain and segments.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result, nearest};
+use crate::journeys::{DAY, Group, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge};
+use crate::units::Span;
+
+/// Event names that are page views, unless told otherwise.
+pub const PAGE_VIEWS: [&str; 12] = [
+    "page_view",
+    "pageview",
+    "$pageview",
+    "page",
+    "Page View",
+    "Page Viewed",
+    "Viewed Page",
+    "Loaded a Page",
+    "page viewed",
+    "[Amplitude] Page Viewed",
+    "screen_view",
+    "$screen",
+];
+
+/// Event names that never make or break a bounce, unless told otherwise.
+pub const PASSIVE: [&str; 6] = ["session_start", "first_visit", "user_engagement", "page_ping", "scroll", "heartbeat"];
+
+/// What makes a journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Grain {
+    /// Each session is a journey.
+    Session,
+    /// Everything a visitor did is one journey.
+    Visitor,
+}
+
+/// When a session bounces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Bounce {
+    /// It has exactly one page view and otherwise only passive events.
+    #[default]
+    PageView,
+    /// It has one event of any kind.
+    SingleEvent,
+}
+
+/// How sessions are cut and what counts as a page view, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Sessions")]
+pub struct SessionSpec {
+    /// The longest gap inside a session [default: 30m; off with --session]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Span>,
+    /// Whether a gap of exactly the timeout starts a new session [default: exceeds]
+    #[arg(long, value_name = "EDGE")]
+    pub timeout_edge: Option<TimeoutEdge>,
+    /// The longest time from the first to the last event of a session [default: none]
+    #[arg(long, value_name = "DURATION")]
+    pub max_duration: Option<Span>,
+    /// The most events of a session [default: none]
+    #[arg(long, value_name = "N")]
+    pub max_events: Option<u32>,
+    /// Name of an event that is a page view (repeatable) [default: the common ones]
+    #[arg(long, value_name = "EVENT")]
+    pub page_view: Vec<String>,
+    /// Name of an event that never makes or breaks a bounce (repeatable) [default: the common ones]
+    #[arg(long, value_name = "EVENT")]
+    pub passive: Vec<String>,
+    /// When a session bounces [default: page-view]
+    #[arg(long, value_name = "RULE")]
+    pub bounce: Option<Bounce>,
+}
+
+/// What the nodes of a path are, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Nodes")]
+pub struct NodeSpec {
+    /// What stands at one place of a path [default: auto]
+    #[arg(long, value_name = "KIND")]
+    pub node: Option<NodeKind>,
+    /// Pages or events that become one node: 'GLOB = NAME', 're:REGEX = NAME' or depth:N (repeatable; the first match wins)
+    #[arg(long, value_name = "GROUP")]
+    pub group: Vec<GroupSpec>,
+    /// What becomes of a node that is repeated in a row [default: collapse-first]
+    #[arg(long, value_name = "RULE")]
+    pub repeats: Option<Repeats>,
+    /// Collapse the repeats of this node only (repeatable)
+    #[arg(long, value_name = "NODE")]
+    pub collapse: Vec<String>,
+    /// Take this node out of all paths; its events still count (repeatable)
+    #[arg(long, value_name = "NODE")]
+    pub hide: Vec<String>,
+}
+
+/// A group as text, or in a job file as `{ match = "/product/*", name = "Product" }`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum GroupSpec {
+    Text(String),
+    Pair { r#match: String, name: String },
+}
+
+impl From<&str> for GroupSpec {
+    fn from(text: &str) -> Self {
+        GroupSpec::Text(text.to_owned())
+    }
+}
+
+impl GroupSpec {
+    fn group(&self) -> Result<Group> {
+        match self {
+            GroupSpec::Text(text) => Group::parse(text),
+            GroupSpec::Pair { r#match, name } => Group::new(r#match, name),
+        }
+    }
+}
+
+/// What a question looks at, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct ScopeSpec {
+    /// What makes a journey [default: by the question]
+    #[arg(long, value_name = "GRAIN")]
+    pub grain: Option<Grain>,
+    /// Answer once more for each value of this column (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    pub by: Vec<String>,
+}
+
+/// All that questions share, as written.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct CommonSpec {
+    #[command(flatten)]
+    pub sessions: SessionSpec,
+    #[command(flatten)]
+    pub nodes: NodeSpec,
+    #[command(flatten)]
+    pub scope: ScopeSpec,
+}
+
+impl CommonSpec {
+    /// The names of the shared fields in a question's table of a job file.
+    pub fn fields() -> Vec<String> {
+        [fields::<SessionSpec>(), fields::<NodeSpec>(), fields::<ScopeSpec>()].concat()
+    }
+
+    /// Takes the shared fields out of a question's table in a job file; what the table leaves open comes from `self`.
+    pub fn take_from(&self, table: &mut toml::Table) -> Result<CommonSpec> {
+        Ok(CommonSpec {
+            sessions: overlay(&self.sessions, table)?,
+            nodes: overlay(&self.nodes, table)?,
+            scope: overlay(&self.scope, table)?,
+        })
+    }
+
+    /// Settles the shared rules. `own_sessions`: the log has its own session id.
+    pub fn resolve(&self, own_sessions: bool) -> Result<Common> {
+        let sessions = &self.sessions;
+        let fallback = 30 * 60 * SECOND;
+        let timeout = sessions.timeout.map(|span| span.0).or((!own_sessions).then_some(fallback));
+        let page_views = or_default(&sessions.page_view, &PAGE_VIEWS);
+        Ok(Common {
+            sessions: SessionRule {
+                timeout,
+                edge: sessions.timeout_edge.unwrap_or_default(),
+                max_duration: sessions.max_duration.map(|span| span.0),
+                max_events: sessions.max_events,
+                own: own_sessions,
+                fallback,
+            },
+            conventions: Conventions {
+                page_views: page_views.clone(),
+                passive: or_default(&sessions.passive, &PASSIVE),
+                bounce: sessions.bounce.unwrap_or_default(),
+            },
+            nodes: NodeRule {
+                kind: self.nodes.node.unwrap_or_default(),
+                groups: self.nodes.group.iter().map(GroupSpec::group).collect::<Result<_>>()?,
+                page_views,
+            },
+            repeats: self.nodes.repeats.unwrap_or_default(),
+            collapse: self.nodes.collapse.clone(),
+            hide: self.nodes.hide.clone(),
+            grain: self.scope.grain,
+            by: self.scope.by.clone(),
+        })
+    }
+}
+
+fn or_default(given: &[String], default: &[&str]) -> Vec<String> {
+    if given.is_empty() { default.iter().map(|&name| name.to_owned()).collect() } else { given.to_vec() }
+}
+
+/// Names that settle what an event means to sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conventions {
+    pub page_views: Vec<String>,
+    pub passive: Vec<String>,
+    pub bounce: Bounce,
+}
+
+/// All that questions share, as meant.
+#[derive(Clone, Debug)]
+pub struct Common {
+    pub sessions: SessionRule,
+    pub conventions: Conventions,
+    pub nodes: NodeRule,
+    pub repeats: Repeats,
+    pub collapse: Vec<String>,
+    pub hide: Vec<String>,
+    /// The grain if it was given; each question has its own default.
+    pub grain: Option<Grain>,
+    pub by: Vec<String>,
+}
+
+impl Common {
+    /// The session rules as they are printed.
+    pub fn session_rules(&self) -> Map<String, Value> {
+        let rule = &self.sessions;
+        let mut rules = Map::new();
+        if rule.own {
+            rules.insert("session".into(), json!("own id"));
+        }
+        rules.insert("timeout".into(), rule.timeout.map_or(Value::Null, |micros| json!(Span(micros))));
+        rules.insert("timeout_edge".into(), json!(rule.edge));
+        if let Some(longest) = rule.max_duration {
+            rules.insert("max_duration".into(), json!(Span(longest)));
+        }
+        if let Some(most) = rule.max_events {
+            rules.insert("max_events".into(), json!(most));
+        }
+        rules
+    }
+
+    /// The node rules as they are printed.
+    pub fn node_rules(&self) -> Map<String, Value> {
+        let mut rules = Map::new();
+        rules.insert("node".into(), json!(self.nodes.kind));
+        if !self.nodes.groups.is_empty() {
+            let groups: Vec<&str> = self.nodes.groups.iter().map(Group::text).collect();
+            rules.insert("group".into(), json!(groups));
+        }
+        rules.insert("repeats".into(), json!(self.repeats));
+        if !self.collapse.is_empty() {
+            rules.insert("collapse".into(), json!(self.collapse));
+        }
+        if !self.hide.is_empty() {
+            rules.insert("hide".into(), json!(self.hide));
+        }
+        rules
+    }
+}
+
+/// The names of the fields of a spec.
+pub fn fields<S: Default + Serialize>() -> Vec<String> {
+    match serde_json::to_value(S::default()) {
+        Ok(Value::Object(fields)) => fields.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Reads a spec from a table, whose unknown keys are errors with near misses.
+pub fn from_table<S: Default + Serialize + DeserializeOwned>(table: toml::Table) -> Result<S> {
+    let known = fields::<S>();
+    if let Some(unknown) = table.keys().find(|key| !known.contains(key)) {
+        return Err(unknown_key(unknown, known.iter().map(String::as_str)));
+    }
+    S::deserialize(table).map_err(|error| Error::question(error.message().to_owned()))
+}
+
+/// The error for a key that means nothing, with the nearest known one as a hint.
+pub fn unknown_key<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+    let known: Vec<&str> = known.into_iter().collect();
+    let error = Error::question(format!("unknown key {key:?}"));
+    match nearest(key, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean {near:?}?")),
+        None => error.hint(format!("known keys are {}", known.join(", "))),
+    }
+}
+
+/// `base` with the fields that `table` has for it, which are taken out of the table.
+fn overlay<S: Default + Serialize + DeserializeOwned>(base: &S, table: &mut toml::Table) -> Result<S> {
+    let mut merged = toml::Table::try_from(base).map_err(|error| Error::bug(error.to_string()))?;
+    for field in fields::<S>() {
+        if let Some(value) = table.remove(&field) {
+            merged.insert(field, value);
+        }
+    }
+    from_table(merged)
+}
+
+/// One day, the unit of most windows, for defaults.
+pub const ONE_DAY: Span = Span(DAY);

@@ -1,0 +1,435 @@
+//! How many get through a list of steps, where they stop, and how long it takes.
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::common::{Common, Grain, ONE_DAY};
+use super::step::{self, Hit, Hop, Matcher, Step};
+use super::steps::{Rules, Ties, Work as Matching};
+use super::{Analysis, Bound, Question, Segmented, Spec};
+use crate::durations::{ExactDurations, Summary};
+use crate::error::{Error, Result};
+use crate::ids::NO_VALUE;
+use crate::journeys::{Journey, Names, Needs, Unit, Visitor};
+use crate::rates::{rate, wilson};
+use crate::reports::{Cell, Report, Table};
+use crate::units::Span;
+
+/// A funnel as written.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct FunnelSpec {
+    /// The steps: names of events, /globs of pages, node(NAME), alternatives (a | b), conditions purchase{value > 0}; `>` is
+    /// eventually, `>>` is directly next
+    #[arg(long, value_name = "STEPS")]
+    pub steps: Option<String>,
+    /// The longest time from the first step to the last: a duration, session, or none [default: 7d; session with --grain session]
+    #[arg(long, value_name = "WINDOW")]
+    pub window: Option<Window>,
+    /// Which order events of equal time may be used in [default: any; arrival if a hop is `>>`]
+    #[arg(long, value_name = "ORDER")]
+    pub ties: Option<Ties>,
+}
+
+/// How much time an attempt has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Window {
+    /// From the first step to the last, the far edge included.
+    Of(Span),
+    /// The session, which the grain must be.
+    Session,
+    /// As long as the log.
+    None,
+}
+
+impl std::str::FromStr for Window {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Window> {
+        match text {
+            "session" => Ok(Window::Session),
+            "none" => Ok(Window::None),
+            _ => text.parse().map(Window::Of),
+        }
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Window::Of(span) => span.fmt(f),
+            Window::Session => f.write_str("session"),
+            Window::None => f.write_str("none"),
+        }
+    }
+}
+
+impl TryFrom<String> for Window {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Window> {
+        text.parse()
+    }
+}
+
+impl From<Window> for String {
+    fn from(window: Window) -> String {
+        window.to_string()
+    }
+}
+
+impl Spec for FunnelSpec {
+    const NAME: &'static str = "funnel";
+    const ABOUT: &'static str = "How many get through a list of steps, where they stop, and how long it takes";
+    const EXAMPLES: &'static str = "\
+clickpath funnel sample-data/shop.csv.gz --steps 'catalog > product_view > add_to_cart > purchase'
+clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain session --by platform";
+
+    /// Nobody can guess the steps.
+    const IN_REPORT: bool = false;
+
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
+        let text = self.steps.ok_or_else(|| {
+            Error::question("a funnel needs steps").hint("name them: --steps 'view_item > add_to_cart > purchase'")
+        })?;
+        let (steps, hops) = step::parse(&text)?;
+        if steps.len() > 64 {
+            return Err(Error::question(format!("a funnel has at most 64 steps, not {}", steps.len())));
+        }
+        let direct = hops.contains(&Hop::Directly);
+        let ties = self.ties.unwrap_or(if direct { Ties::Arrival } else { Ties::Any });
+        if direct && ties == Ties::Any {
+            return Err(Error::question("a funnel with `>>` cannot use equal times in any order")
+                .hint("`>>` asks for the log's own order: leave --ties out, or say --ties arrival"));
+        }
+        let grain = common.grain.unwrap_or(Grain::Visitor);
+        let window = self.window.unwrap_or(match grain {
+            Grain::Visitor => Window::Of(Span(7 * ONE_DAY.0)),
+            Grain::Session => Window::Session,
+        });
+        if (grain, window) == (Grain::Visitor, Window::Session) {
+            return Err(Error::question("a funnel of visitors has no session to end in")
+                .hint("say --grain session, or give --window a duration"));
+        }
+        Ok(Box::new(Funnel { steps, hops, window, ties, grain, common }))
+    }
+}
+
+/// A funnel as meant.
+#[derive(Clone, Debug)]
+pub struct Funnel {
+    steps: Vec<Step>,
+    /// The hop into each step but the first.
+    hops: Vec<Hop>,
+    window: Window,
+    ties: Ties,
+    grain: Grain,
+    common: Common,
+}
+
+impl Question for Funnel {
+    fn schema(&self) -> &'static str {
+        "clickpath.funnel/1"
+    }
+
+    fn rules(&self) -> Map<String, Value> {
+        let mut rules = Map::new();
+        rules.insert("steps".into(), json!(self.text()));
+        rules.insert("grain".into(), json!(self.grain));
+        rules.insert("window".into(), json!(self.window));
+        rules.insert("ties".into(), json!(self.ties));
+        if self.grain == Grain::Session {
+            rules.extend(self.common.session_rules());
+        }
+        if !self.common.by.is_empty() {
+            rules.insert("by".into(), json!(self.common.by));
+            rules.insert("touch".into(), json!("first"));
+        }
+        rules
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::of_dimensions(&self.common.by);
+        if self.grain == Grain::Session {
+            needs.add(Needs::of_sessions(&self.common.sessions));
+        }
+        self.steps.iter().for_each(|step| step.needs(&self.common.nodes, &mut needs));
+        needs.scan.value = true;
+        needs
+    }
+
+    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+        let unit = match self.grain {
+            Grain::Visitor => Unit::Visitor,
+            Grain::Session => Unit::Session(names.session(&self.common.sessions)?),
+        };
+        let direct = self.hops.iter().enumerate().filter(|(_, hop)| **hop == Hop::Directly);
+        let window = match self.window {
+            Window::Of(span) => Some(span.0),
+            Window::Session | Window::None => None,
+        };
+        let bound = BoundFunnel {
+            matcher: Matcher::new(&self.steps, &self.common.nodes, &self.common.conventions.page_views, names, notes)?,
+            rules: Rules {
+                steps: self.steps.len(),
+                direct: direct.map(|(at, _)| 2u64 << at).sum(),
+                window,
+                ties: self.ties,
+            },
+            unit,
+            steps: self.steps.iter().map(ToString::to_string).collect(),
+            title: format!("Funnel of {}s: {}", name(self.grain), self.text()),
+            // An attempt that begins after this time had less than a whole window.
+            open_after: names.span.and_then(|(_, last)| Some(last - window?)),
+        };
+        Ok(Box::new(Segmented::new(bound, &self.common.by, names)?))
+    }
+}
+
+impl Funnel {
+    /// The steps with their hops.
+    fn text(&self) -> String {
+        let hops = self.hops.iter().map(|hop| if *hop == Hop::Directly { " >> " } else { " > " });
+        let first = self.steps[0].to_string();
+        hops.zip(&self.steps[1..]).fold(first, |text, (hop, step)| text + hop + &step.to_string())
+    }
+}
+
+fn name(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Session => "session",
+        Grain::Visitor => "visitor",
+    }
+}
+
+/// A funnel bound to the names of a run.
+struct BoundFunnel {
+    matcher: Matcher,
+    rules: Rules,
+    unit: Unit,
+    steps: Vec<String>,
+    title: String,
+    open_after: Option<i64>,
+}
+
+/// One thread's scratch.
+#[derive(Default)]
+pub struct Work {
+    hits: Vec<Hit>,
+    matching: Matching,
+}
+
+/// What a funnel counts.
+#[derive(Debug)]
+pub struct FunnelCounts {
+    journeys: u64,
+    /// Those who begin less than one window before the log ends.
+    open: u64,
+    steps: Vec<StepCounts>,
+}
+
+/// What is counted of those who reach a step.
+#[derive(Debug, Default)]
+struct StepCounts {
+    entered: u64,
+    from_previous: ExactDurations,
+    from_first: ExactDurations,
+    /// Sum of the values of the step's events, in millionths, and how many had one.
+    value: i128,
+    valued: u64,
+}
+
+impl Analysis for BoundFunnel {
+    type Work = Work;
+    type Partial = FunnelCounts;
+    type Report = FunnelReport;
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// The first value among the events that fit a step breaks a funnel down.
+    fn touches(&self, journey: Journey<'_>, at: usize) -> bool {
+        self.matcher.mask(journey, at) != 0
+    }
+
+    fn empty(&self) -> FunnelCounts {
+        FunnelCounts { journeys: 0, open: 0, steps: self.steps.iter().map(|_| StepCounts::default()).collect() }
+    }
+
+    fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
+        for journey in visitor.journeys(self.unit) {
+            counts.journeys += 1;
+            self.matcher.hits(journey, &mut work.hits);
+            let attempt = self.rules.attempt(&work.hits, &mut work.matching);
+            let Some(&first) = attempt.first() else { continue };
+            let start = work.hits[first as usize].time;
+            counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
+            let mut previous = start;
+            for (step, &hit) in counts.steps.iter_mut().zip(attempt) {
+                let Hit { time, at, .. } = work.hits[hit as usize];
+                step.count(time - previous, time - start, journey.values().get(at as usize).copied());
+                previous = time;
+            }
+        }
+    }
+
+    fn merge(&self, into: &mut FunnelCounts, from: FunnelCounts) {
+        into.journeys += from.journeys;
+        into.open += from.open;
+        for (into, from) in into.steps.iter_mut().zip(from.steps) {
+            into.entered += from.entered;
+            into.from_previous.merge(from.from_previous);
+            into.from_first.merge(from.from_first);
+            into.value += from.value;
+            into.valued += from.valued;
+        }
+    }
+
+    fn finish(&self, counts: FunnelCounts, _names: &Names) -> FunnelReport {
+        let entered: Vec<u64> = counts.steps.iter().map(|step| step.entered).collect();
+        let rows = counts.steps.into_iter().enumerate().map(|(at, step)| {
+            let of = |whole| rate(step.entered, whole);
+            StepRow {
+                step: self.steps[at].clone(),
+                entered: step.entered,
+                of_first: of(entered[0]),
+                of_previous: if at == 0 { of(entered[0]) } else { of(entered[at - 1]) },
+                of_all: of(counts.journeys),
+                interval: wilson(step.entered, counts.journeys),
+                dropped: step.entered - entered.get(at + 1).copied().unwrap_or(step.entered),
+                from_previous: if at > 0 { step.from_previous.summary(90) } else { None },
+                from_first: if at > 0 { step.from_first.summary(90) } else { None },
+                value: (step.valued > 0).then_some(step.value),
+            }
+        });
+        FunnelReport {
+            title: self.title.clone(),
+            journeys: counts.journeys,
+            never_entered: counts.journeys - entered[0],
+            open_entries: self.open_after.map(|_| counts.open),
+            steps: rows.collect(),
+        }
+    }
+
+    fn bytes(&self, counts: &FunnelCounts) -> usize {
+        counts.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes()).sum()
+    }
+}
+
+impl StepCounts {
+    fn count(&mut self, from_previous: i64, from_first: i64, value: Option<i64>) {
+        self.entered += 1;
+        self.from_previous.add(from_previous);
+        self.from_first.add(from_first);
+        if let Some(value) = value.filter(|value| *value != NO_VALUE) {
+            self.value += i128::from(value);
+            self.valued += 1;
+        }
+    }
+}
+
+/// The answer to a funnel.
+pub struct FunnelReport {
+    title: String,
+    /// Journeys of the grain: visitors or sessions.
+    journeys: u64,
+    never_entered: u64,
+    /// Entries less than one window before the end of the log; `None` if the window is no duration.
+    open_entries: Option<u64>,
+    steps: Vec<StepRow>,
+}
+
+/// One step of the answer.
+struct StepRow {
+    step: String,
+    entered: u64,
+    of_first: Option<f64>,
+    of_previous: Option<f64>,
+    of_all: Option<f64>,
+    /// Wilson 95 % interval of `of_all`.
+    interval: Option<[f64; 2]>,
+    dropped: u64,
+    from_previous: Option<Summary>,
+    from_first: Option<Summary>,
+    value: Option<i128>,
+}
+
+impl Report for FunnelReport {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        const COLUMNS: [&str; 10] = [
+            "step",
+            "entered",
+            "of_first",
+            "of_previous",
+            "of_all",
+            "dropped",
+            "median_s_from_previous",
+            "median_s_from_first",
+            "mean_s_from_previous",
+            "value",
+        ];
+        let rate = |rate: Option<f64>| rate.map_or(Cell::Null, Cell::Rate);
+        let seconds =
+            |times: Option<Summary>, of: fn(Summary) -> f64| times.map_or(Cell::Null, |times| Cell::Seconds(of(times)));
+        let row = |step: &StepRow| {
+            vec![
+                Cell::Text(step.step.clone()),
+                Cell::Count(step.entered),
+                rate(step.of_first),
+                rate(step.of_previous),
+                rate(step.of_all),
+                Cell::Count(step.dropped),
+                seconds(step.from_previous, |times| times.median),
+                seconds(step.from_first, |times| times.median),
+                seconds(step.from_previous, |times| times.mean),
+                step.value.map_or(Cell::Null, Cell::Money),
+            ]
+        };
+        let columns = COLUMNS.map(str::to_owned).to_vec();
+        vec![Table { name: "steps", columns, rows: self.steps.iter().map(row).collect() }]
+    }
+
+    fn json(&self) -> Value {
+        let times = |times: Option<Summary>| {
+            times.map_or(Value::Null, |times| {
+                json!({
+                    "mean": Cell::Seconds(times.mean).json(),
+                    "median": Cell::Seconds(times.median).json(),
+                    "p90": Cell::Seconds(times.percentile).json(),
+                })
+            })
+        };
+        let rate = |rate: Option<f64>| rate.map_or(Value::Null, |rate| Cell::Rate(rate).json());
+        let step = |step: &StepRow| {
+            json!({
+                "step": step.step,
+                "entered": step.entered,
+                "of_first": rate(step.of_first),
+                "of_previous": rate(step.of_previous),
+                "of_all": rate(step.of_all),
+                "interval": step.interval.map(|interval| interval.map(|end| Cell::Rate(end).json())),
+                "dropped": step.dropped,
+                "time_from_previous_s": times(step.from_previous),
+                "time_from_first_s": times(step.from_first),
+                "value": step.value.map_or(Value::Null, |value| Cell::Money(value).json()),
+            })
+        };
+        json!({
+            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
+            "journeys": self.journeys,
+            "never_entered": self.never_entered,
+            "open_entries": self.open_entries,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::analyses::CommonSpec;
+use crate::testing::{ask, check_laws, logs, oracle, question, visitor};
+
+fn common(json: Value) -> CommonSpec {
+    let mut table = toml::Table::try_from(json).unwrap();
+    CommonSpec::default().take_from(&mut table).unwrap()
+}
+
+fn funnel(steps: &str, window: &str, shared: Value) -> Box<dyn Question> {
+    let spec = FunnelSpec { steps: Some(steps.into()), window: Some(window.parse().unwrap()), ties: None };
+    question(spec, &common(shared))
+}
+
+fn entered(report: &Value) -> Vec<u64> {
+    report["steps"].as_array().unwrap().iter().map(|step| step["entered"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn an_empty_log_has_zeros_and_undefined_rates() {
+    let (report, notes) = ask(&*funnel("A > B", "7d", json!({})), &[]);
+    assert_eq!((entered(&report), report["steps"][0]["of_all"].clone()), (vec![0, 0], Value::Null));
+    assert_eq!(notes.len(), 2, "both steps occur nowhere");
+}
+
+#[test]
+fn rates_times_and_drops_add_up() {
+    let log =
+        [visitor("1", "A@0 B@60 C@90"), visitor("2", "A@0 B@20"), visitor("3", "A@5"), visitor("4", "B@5")].concat();
+    let (report, notes) = ask(&*funnel("A > B > C", "7d", json!({})), &log);
+    assert_eq!(notes, Vec::<String>::new());
+    assert_eq!(entered(&report), [3, 2, 1]);
+    assert_eq!(report["never_entered"], 1);
+    let second = &report["steps"][1];
+    assert_eq!((&second["dropped"], &second["of_previous"]), (&json!(1), &json!(2.0 / 3.0)));
+    assert_eq!(second["time_from_previous_s"], json!({"mean": 40.0, "median": 40.0, "p90": 60.0}));
+    assert_eq!(report["steps"][2]["time_from_first_s"]["median"], 90.0);
+    assert_eq!(report["steps"][2]["time_from_previous_s"]["median"], 30.0);
+}
+
+#[test]
+fn sessions_are_journeys_of_their_own() {
+    let log = visitor("1", "A@0 A@4000 B@4001");
+    let (visitors, _) = ask(&*funnel("A > B", "7d", json!({})), &log);
+    let (sessions, _) = ask(&*funnel("A > B", "session", json!({"grain": "session"})), &log);
+    assert_eq!((entered(&visitors), entered(&sessions)), (vec![1, 1], vec![2, 1]));
+}
+
+#[test]
+fn values_are_those_of_the_attempt() {
+    let mut log = visitor("1", "A@0 B@1 B@2");
+    log[1].value = Some(2_500_000);
+    log[2].value = Some(9_000_000);
+    let (report, _) = ask(&*funnel("A > B", "7d", json!({})), &log);
+    assert_eq!((&report["steps"][0]["value"], &report["steps"][1]["value"]), (&Value::Null, &json!(2.5)));
+}
+
+#[test]
+fn entries_near_the_end_are_open() {
+    let log = [visitor("1", "A@0 B@1"), visitor("2", "A@95 C@100")].concat();
+    let (report, _) = ask(&*funnel("A > B", "10s", json!({})), &log);
+    assert_eq!(report["open_entries"], 1);
+    let (report, _) = ask(&*funnel("A > B", "none", json!({})), &log);
+    assert_eq!(report["open_entries"], Value::Null);
+}
+
+#[test]
+fn pages_nodes_and_conditions_are_steps_too() {
+    let mut log = visitor("1", "page_view@0 page_view@1 buy@2");
+    log[0].page = "/shop/1".into();
+    log[1].page = "/cart".into();
+    log[2].page = "/shop/2".into();
+    let (report, _) = ask(&*funnel("/shop/* > node(/cart) > buy", "7d", json!({})), &log);
+    assert_eq!(entered(&report), [1, 1, 1]);
+    let (report, notes) = ask(&*funnel("/cart > /shop/*", "7d", json!({})), &log);
+    assert_eq!(
+        (entered(&report), notes.len()),
+        (vec![1, 0], 0),
+        "a page of an event that is no page view does not count"
+    );
+    let (_, notes) = ask(&*funnel("/catr > byu", "7d", json!({})), &log);
+    assert!(notes[0].contains("did you mean \"/cart\"?") && notes[1].contains("did you mean \"buy\"?"), "{notes:?}");
+}
+
+#[test]
+fn contradictions_are_refused_with_a_hint() {
+    let refuse = |spec: FunnelSpec, shared: Value| {
+        let common = common(shared).resolve(false).unwrap();
+        spec.resolve(common).err().expect("an error").advice().map(str::to_owned).expect("a hint")
+    };
+    let steps = |text: &str| FunnelSpec { steps: Some(text.into()), ..FunnelSpec::default() };
+    assert!(refuse(FunnelSpec::default(), json!({})).contains("--steps"));
+    assert!(refuse(FunnelSpec { ties: Some(Ties::Any), ..steps("A >> B") }, json!({})).contains("--ties"));
+    assert!(
+        refuse(FunnelSpec { window: Some(Window::Session), ..steps("A > B") }, json!({})).contains("--grain session")
+    );
+}
+
+/// The report of the oracle for visitors: entered per step, and the sum of the times from the first step, in µs.
+fn expected(events: &[oracle::Event], funnel: &oracle::Funnel, sessions: bool) -> (Vec<u64>, Vec<i64>) {
+    let mut entered = vec![0; funnel.steps.len()];
+    let mut times = vec![0; funnel.steps.len()];
+    for journey in oracle::order(events).into_values() {
+        let journeys =
+            if sessions { oracle::sessions(&journey, 10_000_000, oracle::Edge::Exceeds) } else { vec![journey] };
+        for journey in journeys {
+            let attempt = oracle::reported_attempt(funnel, &journey);
+            for (step, at) in attempt.iter().enumerate() {
+                entered[step] += 1;
+                times[step] += journey[*at].time - journey[attempt[0]].time;
+            }
+        }
+    }
+    (entered, times)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_funnel_equals_the_oracle(log in logs(), sessions in any::<bool>(), direct in any::<bool>()) {
+        let hop = if direct { oracle::Hop::Directly } else { oracle::Hop::Eventually };
+        let any = |names: &[&str]| oracle::Step::Any(names.iter().map(ToString::to_string).collect());
+        let reference = oracle::Funnel {
+            steps: vec![any(&["A"]), any(&["B", "C"]), any(&["A", "B"])],
+            hops: vec![oracle::Hop::Eventually, hop],
+            window: Some(20_000_000),
+            ties: if direct { oracle::Ties::Arrival } else { oracle::Ties::Any },
+        };
+        let text = if direct { "A > (B | C) >> (A | B)" } else { "A > (B | C) > (A | B)" };
+        let shared = if sessions { json!({"grain": "session", "timeout": "10s"}) } else { json!({}) };
+        let (report, _) = ask(&*funnel(text, "20s", shared), &log);
+        let (counts, times) = expected(&log, &reference, sessions);
+        prop_assert_eq!(entered(&report), counts.clone());
+        for (step, row) in report["steps"].as_array().unwrap().iter().enumerate().skip(1).filter(|(step, _)| counts[*step] > 0) {
+            let mean = row["time_from_first_s"]["mean"].as_f64().unwrap();
+            prop_assert!((mean * counts[step] as f64 - times[step] as f64 / 1e6).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_laws_hold(log in logs(), option in 0..4) {
+        let question = match option {
+            0 => funnel("A > B > C", "10s", json!({})),
+            1 => funnel("A > (B | A) > page_view", "none", json!({"by": ["device"]})),
+            2 => funnel("A >> B > node(/a)", "session", json!({"grain": "session", "timeout": "5s"})),
+            _ => funnel("/a > B", "session", json!({"grain": "session", "timeout": "5s", "by": ["device"]})),
+        };
+        check_laws(&*question, &log);
+    }
+
+    #[test]
+    fn segments_of_sessions_add_up(log in logs()) {
+        let shared = json!({"grain": "session", "timeout": "5s", "by": ["device"]});
+        let (report, _) = ask(&*funnel("A > B", "session", shared), &log);
+        let sum: u64 = report["segments"].as_array().unwrap().iter().map(|segment| entered(segment)[0]).sum();
+        prop_assert_eq!(sum, entered(&report)[0]);
+    }
+}

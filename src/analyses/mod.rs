@@ -1,0 +1,196 @@
+//! Journeys → partial → report. One file per question; a new question is one new file and one line in [`KINDS`].
+//!
+//! A question exists three times. As *written* it is a [`Spec`]: every field optional, read from flags or a job file. As *meant* it is a
+//! [`Question`], made by [`Spec::resolve`], the only place with defaults; it says what it [needs](Question::needs) before the first
+//! byte is read. When all names are known it is *bound* to them and becomes an [`Analysis`], which folds over whole visitors.
+
+use std::any::Any;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::journeys::{Journey, Journeys, Names, Needs, Unit, Visitor};
+use crate::reports::Report;
+
+pub mod common;
+mod funnel;
+mod overview;
+mod segment;
+mod step;
+mod steps;
+
+pub use common::{Common, CommonSpec, Conventions, Grain};
+pub use overview::Overview;
+pub use segment::{By, Segmented, SegmentedReport};
+
+/// A fold over whole visitors: `empty → observe → merge → finish`.
+///
+/// The laws, tested for every analysis: merging with an empty partial changes nothing; merging is associative and commutative; cutting
+/// the visitors into partitions in any way gives the same report. Hence threads, spilling and shards cannot change an answer.
+pub trait Analysis: Send + Sync + 'static {
+    /// One thread's scratch: never merged, never written.
+    type Work: Default + Send;
+    /// Counts only, integers; no configuration.
+    type Partial: Send;
+    type Report: Report;
+
+    /// What makes a journey here, and so what a segment chooses.
+    fn unit(&self) -> Unit;
+
+    /// Whether event number `at` of a journey may lend the value of a dimension to the journey's segment.
+    fn touches(&self, _journey: Journey<'_>, _at: usize) -> bool {
+        true
+    }
+
+    /// The partial of no visitor.
+    fn empty(&self) -> Self::Partial;
+
+    /// Takes in one visitor: whole, in order, never seen before in this run.
+    fn observe(&self, work: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>);
+
+    fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
+
+    /// The answer. Floats appear only here, and everything is ordered by the report's key, then by the bytes of names.
+    fn finish(&self, partial: Self::Partial, names: &Names) -> Self::Report;
+
+    /// Bytes that a partial holds, for the memory limit.
+    fn bytes(&self, partial: &Self::Partial) -> usize;
+}
+
+/// A question as meant: every rule settled.
+pub trait Question: Send + Sync {
+    /// Name and version of the report's shape: `clickpath.funnel/1`.
+    fn schema(&self) -> &'static str;
+
+    /// Every option in force, in the order in which it is printed.
+    fn rules(&self) -> Map<String, Value>;
+
+    /// What must be read for it.
+    fn needs(&self) -> Needs;
+
+    /// Binds the question to the names of a run. What a reader must know (a step that occurs nowhere) goes to `notes`.
+    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>>;
+}
+
+/// A question as written. The docs of its fields are the help text of its flags.
+pub trait Spec: clap::Args + DeserializeOwned + Serialize + Default + Send + Sync + 'static {
+    /// Its command and its table in a job file.
+    const NAME: &'static str;
+    /// One line for the list of commands.
+    const ABOUT: &'static str;
+    /// Examples for the end of its help, each a whole command line.
+    const EXAMPLES: &'static str;
+
+    /// Whether it has an answer without being told more, and so a place in `clickpath report`.
+    const IN_REPORT: bool = true;
+
+    /// Settles every rule. `common` holds what all questions share.
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>>;
+}
+
+/// One kind of question, its type erased.
+pub struct Kind {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub examples: &'static str,
+    pub in_report: bool,
+    /// Adds the question's own flags to a command.
+    pub flags: fn(clap::Command) -> clap::Command,
+    /// Reads the question from the flags of a command.
+    pub from_flags: fn(&clap::ArgMatches, Common) -> Result<Box<dyn Question>>,
+    /// The names of its own fields in a job file.
+    pub fields: fn() -> Vec<String>,
+    /// Reads the question from its own fields in a job file.
+    pub from_table: fn(toml::Table, Common) -> Result<Box<dyn Question>>,
+}
+
+impl Kind {
+    pub const fn of<S: Spec>() -> Kind {
+        Kind {
+            name: S::NAME,
+            about: S::ABOUT,
+            examples: S::EXAMPLES,
+            in_report: S::IN_REPORT,
+            flags: |command| S::augment_args(command),
+            from_flags: |matches, common| {
+                let spec =
+                    S::from_arg_matches(matches).map_err(|error| crate::error::Error::question(error.to_string()))?;
+                spec.resolve(common)
+            },
+            fields: common::fields::<S>,
+            from_table: |table, common| common::from_table::<S>(table)?.resolve(common),
+        }
+    }
+}
+
+/// Every kind of question.
+pub const KINDS: &[Kind] = &[Kind::of::<funnel::FunnelSpec>()];
+
+/// A bound question behind one object-safe face: one virtual call per question and partition, the loop inside is monomorphic.
+pub trait Bound: Send + Sync {
+    /// One thread's partial and scratch.
+    fn start(&self) -> State;
+
+    /// Takes in all visitors of a partition.
+    fn fold(&self, state: &mut State, journeys: &Journeys);
+
+    /// Bytes that the partial in `state` holds.
+    fn bytes(&self, state: &State) -> usize;
+
+    fn merge(&self, into: &mut State, from: State);
+
+    fn finish(&self, state: State, names: &Names) -> Box<dyn Report>;
+}
+
+/// A thread's state of a bound question. Only the question that made it can read it.
+pub struct State(Box<dyn Any + Send>);
+
+struct Typed<A: Analysis> {
+    partial: A::Partial,
+    work: A::Work,
+}
+
+impl State {
+    fn new<A: Analysis>(analysis: &A) -> State {
+        State(Box::new(Typed::<A> { partial: analysis.empty(), work: A::Work::default() }))
+    }
+
+    fn get<A: Analysis>(&self) -> &Typed<A> {
+        self.0.downcast_ref().expect("a state is read by the question that made it")
+    }
+
+    fn get_mut<A: Analysis>(&mut self) -> &mut Typed<A> {
+        self.0.downcast_mut().expect("a state is read by the question that made it")
+    }
+
+    fn into_partial<A: Analysis>(self) -> A::Partial {
+        self.0.downcast::<Typed<A>>().expect("a state is read by the question that made it").partial
+    }
+}
+
+impl<A: Analysis> Bound for A {
+    fn start(&self) -> State {
+        State::new(self)
+    }
+
+    fn fold(&self, state: &mut State, journeys: &Journeys) {
+        let typed = state.get_mut::<A>();
+        for visitor in journeys.visitors() {
+            self.observe(&mut typed.work, &mut typed.partial, visitor);
+        }
+    }
+
+    fn bytes(&self, state: &State) -> usize {
+        Analysis::bytes(self, &state.get::<A>().partial)
+    }
+
+    fn merge(&self, into: &mut State, from: State) {
+        Analysis::merge(self, &mut into.get_mut::<A>().partial, from.into_partial::<A>());
+    }
+
+    fn finish(&self, state: State, names: &Names) -> Box<dyn Report> {
+        Box::new(Analysis::finish(self, state.into_partial::<A>(), names))
+    }
+}

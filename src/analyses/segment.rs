@@ -1,0 +1,231 @@
+//! Any question once more for each segment of its journeys: written once, for all analyses.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use serde_json::{Value, json};
+
+use super::Analysis;
+use crate::ids::{Code, MISSING};
+use crate::journeys::{Journey, Names, Unit, Visitor};
+use crate::reports::{Cell, Report, Table};
+
+/// A dimension that breaks an answer down.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// The column's name.
+    pub name: String,
+    /// The dimension's number in the run.
+    pub dimension: usize,
+}
+
+/// An analysis over all journeys, and over each segment of them.
+///
+/// A journey belongs to the segment of its first non-empty value among the events that may lend one
+/// ([`Analysis::touches`]); a journey without a value belongs to the segment "". Every journey is in exactly one segment.
+pub struct Segmented<A> {
+    inner: A,
+    by: Vec<By>,
+}
+
+impl<A: Analysis> Segmented<A> {
+    /// With no `by` this is `inner` alone.
+    pub fn new(inner: A, by: &[String], names: &Names) -> crate::error::Result<Self> {
+        let dimension = |name: &String| Ok(By { name: name.clone(), dimension: names.dimension(name)? });
+        Ok(Segmented { by: by.iter().map(dimension).collect::<crate::error::Result<_>>()?, inner })
+    }
+
+    /// The segment of a journey, one value per dimension.
+    fn key(&self, journey: Journey<'_>, key: &mut Vec<Code>) {
+        key.clear();
+        key.extend(self.by.iter().map(|by| {
+            let values = journey.dimension(by.dimension);
+            let lends = |&at: &usize| values[at] != MISSING && self.inner.touches(journey, at);
+            (0..values.len()).find(lends).map_or(MISSING, |at| values[at])
+        }));
+    }
+}
+
+pub struct Partial<P> {
+    total: P,
+    segments: Vec<P>,
+    places: HashMap<Vec<Code>, u32, RandomState>,
+}
+
+pub struct Work<W> {
+    total: W,
+    segments: Vec<W>,
+    key: Vec<Code>,
+    /// Segment and number of each session of the visitor at hand.
+    sessions: Vec<(u32, u32)>,
+    chosen: Vec<u32>,
+}
+
+impl<W: Default> Default for Work<W> {
+    fn default() -> Self {
+        Work { total: W::default(), segments: Vec::new(), key: Vec::new(), sessions: Vec::new(), chosen: Vec::new() }
+    }
+}
+
+impl<P> Partial<P> {
+    fn place(&mut self, key: &[Code], empty: impl FnOnce() -> P) -> u32 {
+        if let Some(&place) = self.places.get(key) {
+            return place;
+        }
+        let place = self.segments.len() as u32;
+        self.places.insert(key.to_vec(), place);
+        self.segments.push(empty());
+        place
+    }
+}
+
+impl<A: Analysis> Analysis for Segmented<A> {
+    type Work = Work<A::Work>;
+    type Partial = Partial<A::Partial>;
+    type Report = SegmentedReport<A::Report>;
+
+    fn unit(&self) -> Unit {
+        self.inner.unit()
+    }
+
+    fn empty(&self) -> Self::Partial {
+        Partial { total: self.inner.empty(), segments: Vec::new(), places: HashMap::default() }
+    }
+
+    fn observe(&self, work: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>) {
+        self.inner.observe(&mut work.total, &mut partial.total, visitor);
+        if self.by.is_empty() {
+            return;
+        }
+        match self.inner.unit() {
+            Unit::Visitor => {
+                self.key(visitor.whole(), &mut work.key);
+                let segment = partial.place(&work.key, || self.inner.empty()) as usize;
+                work.segments.resize_with(partial.segments.len(), A::Work::default);
+                self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment], visitor);
+            }
+            Unit::Session(rule) => self.observe_sessions(rule, work, partial, visitor),
+        }
+    }
+
+    fn merge(&self, into: &mut Self::Partial, from: Self::Partial) {
+        self.inner.merge(&mut into.total, from.total);
+        let mut segments: Vec<Option<A::Partial>> = from.segments.into_iter().map(Some).collect();
+        for (key, place) in from.places {
+            let into_place = into.place(&key, || self.inner.empty()) as usize;
+            if let Some(segment) = segments[place as usize].take() {
+                self.inner.merge(&mut into.segments[into_place], segment);
+            }
+        }
+    }
+
+    fn finish(&self, partial: Self::Partial, names: &Names) -> Self::Report {
+        let total = self.inner.finish(partial.total, names);
+        let mut keys: Vec<(Vec<String>, u32)> =
+            partial.places.iter().map(|(key, &place)| (self.values(key, names), place)).collect();
+        keys.sort_unstable();
+        let mut segments: Vec<Option<A::Partial>> = partial.segments.into_iter().map(Some).collect();
+        let finished = keys.into_iter().filter_map(|(values, place)| {
+            let segment = segments[place as usize].take()?;
+            Some((values, self.inner.finish(segment, names)))
+        });
+        let segments = finished.collect();
+        SegmentedReport { total, by: self.by.iter().map(|by| by.name.clone()).collect(), segments }
+    }
+
+    fn bytes(&self, partial: &Self::Partial) -> usize {
+        self.inner.bytes(&partial.total)
+            + partial.segments.iter().map(|segment| self.inner.bytes(segment)).sum::<usize>()
+    }
+}
+
+impl<A: Analysis> Segmented<A> {
+    fn observe_sessions(
+        &self,
+        rule: usize,
+        work: &mut Work<A::Work>,
+        partial: &mut Partial<A::Partial>,
+        visitor: Visitor<'_>,
+    ) {
+        work.sessions.clear();
+        for (number, session) in visitor.sessions(rule).enumerate() {
+            self.key(session, &mut work.key);
+            let segment = partial.place(&work.key, || self.inner.empty());
+            work.sessions.push((segment, number as u32));
+        }
+        work.segments.resize_with(partial.segments.len(), A::Work::default);
+        work.sessions.sort_unstable();
+        for same in work.sessions.chunk_by(|a, b| a.0 == b.0) {
+            let segment = same[0].0 as usize;
+            work.chosen.clear();
+            work.chosen.extend(same.iter().map(|(_, number)| number));
+            let part = visitor.with_sessions(&work.chosen);
+            self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment], part);
+        }
+    }
+
+    fn values(&self, key: &[Code], names: &Names) -> Vec<String> {
+        let value = |(by, &code): (&By, &Code)| names.dimension_names(by.dimension).name(code).to_owned();
+        self.by.iter().zip(key).map(value).collect()
+    }
+}
+
+/// A report for all journeys and for each segment.
+pub struct SegmentedReport<R> {
+    pub total: R,
+    /// Names of the dimensions.
+    pub by: Vec<String>,
+    /// The values of each segment, one per dimension, in the order of their bytes.
+    pub segments: Vec<(Vec<String>, R)>,
+}
+
+/// What stands for the value of a segment where a row is about all journeys.
+const ALL: &str = "(all)";
+
+impl<R: Report> Report for SegmentedReport<R> {
+    fn title(&self) -> String {
+        if self.by.is_empty() {
+            self.total.title()
+        } else {
+            format!("{} by {}", self.total.title(), self.by.join(", "))
+        }
+    }
+
+    /// The tables of the report with the values of the segment in front of each row.
+    fn tables(&self) -> Vec<Table> {
+        let mut tables = self.total.tables();
+        if self.by.is_empty() {
+            return tables;
+        }
+        let all = vec![ALL.to_owned(); self.by.len()];
+        for table in &mut tables {
+            table.columns.splice(0..0, self.by.iter().cloned());
+            table.rows = std::mem::take(&mut table.rows).into_iter().map(|row| prefixed(&all, row)).collect();
+        }
+        for (values, segment) in &self.segments {
+            for (table, part) in tables.iter_mut().zip(segment.tables()) {
+                table.rows.extend(part.rows.into_iter().map(|row| prefixed(values, row)));
+            }
+        }
+        tables
+    }
+
+    fn json(&self) -> Value {
+        let mut report = self.total.json();
+        if let (Value::Object(fields), false) = (&mut report, self.by.is_empty()) {
+            let segment = |(values, part): &(Vec<String>, R)| {
+                let by: serde_json::Map<_, _> = self.by.iter().cloned().zip(values.iter().map(|v| json!(v))).collect();
+                let mut fields = serde_json::Map::from_iter([("by".to_owned(), Value::Object(by))]);
+                if let Value::Object(report) = part.json() {
+                    fields.extend(report);
+                }
+                Value::Object(fields)
+            };
+            fields.insert("segments".into(), self.segments.iter().map(segment).collect());
+        }
+        report
+    }
+}
+
+fn prefixed(values: &[String], row: Vec<Cell>) -> Vec<Cell> {
+    values.iter().map(|value| Cell::Text(value.clone())).chain(row).collect()
+}

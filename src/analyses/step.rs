@@ -1,0 +1,420 @@
+//! One step of a funnel: as written, and as a table of masks over the names of a run.
+//!
+//! ```text
+//! steps = step (hop step)*        hop = '>' | '>>'
+//! step  = alternative | '(' alternative ('|' alternative)* ')'
+//! alternative = (name | /glob | node(name)) ['{' condition (',' condition)* '}']
+//! condition   = column ('=' | '!=' | '<' | '<=' | '>' | '>=') literal
+//! ```
+//! Names with blanks or signs are quoted, with `'` or `"`.
+
+use std::fmt;
+
+use crate::error::{Error, Result, nearest};
+use crate::ids::{Code, MISSING};
+use crate::journeys::{Comparison, Condition, Journey, Names, Needs, NodeRule, PageViews, glob};
+
+/// How a step follows the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// `>`: at the same time or later, whatever lies between.
+    Eventually,
+    /// `>>`: the very next event of the journey.
+    Directly,
+}
+
+/// A step: an event fills it if one of the alternatives fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    alternatives: Vec<Alternative>,
+    /// As the user wrote it: the name of the step in reports.
+    text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Alternative {
+    what: What,
+    /// All must hold.
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum What {
+    /// Events of this name.
+    Name(String),
+    /// Page views whose page, before grouping, fits the glob.
+    Page(String),
+    /// Events whose node by the question's node rule has this name.
+    Node(String),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Reads a whole funnel: steps, and the hop into each step but the first.
+pub fn parse(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
+    let mut parser = Parser { text, at: 0 };
+    let mut steps = vec![parser.step()?];
+    let mut hops = Vec::new();
+    while !parser.rest().is_empty() {
+        hops.push(parser.hop()?);
+        steps.push(parser.step()?);
+    }
+    Ok((steps, hops))
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// Signs that end a bare name.
+const SIGNS: &[char] = &['>', '|', '(', ')', '{', '}', '?', '&', ',', '=', '<', '!', '\'', '"'];
+
+impl<'a> Parser<'a> {
+    fn rest(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let trimmed = rest.trim_start();
+        self.at += rest.len() - trimmed.len();
+        trimmed
+    }
+
+    fn eat(&mut self, sign: &str) -> bool {
+        let found = self.rest().starts_with(sign);
+        self.at += if found { sign.len() } else { 0 };
+        found
+    }
+
+    fn wrong(&mut self, wanted: &str) -> Error {
+        let rest: String = self.rest().chars().take(20).collect();
+        let found = if rest.is_empty() { "the end".to_owned() } else { format!("{rest:?}") };
+        Error::question(format!("in the steps {:?}: {wanted} is missing before {found}", self.text))
+            .hint("steps look like this: 'view_item > /checkout/* >> (purchase | order{price >= 10})'")
+    }
+
+    fn later(&self, what: &str) -> Error {
+        Error::question(format!("in the steps {:?}: {what} cannot be asked yet", self.text))
+    }
+
+    fn hop(&mut self) -> Result<Hop> {
+        let hop = match (self.eat(">>"), self.eat(">")) {
+            (true, _) => Hop::Directly,
+            (_, true) => Hop::Eventually,
+            _ => return Err(self.wrong("'>' or '>>'")),
+        };
+        if self.rest().starts_with('[') {
+            return Err(self.later("the limit of a hop"));
+        }
+        Ok(hop)
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        self.rest();
+        let start = self.at;
+        let mut alternatives = Vec::new();
+        if self.eat("(") {
+            loop {
+                alternatives.push(self.alternative()?);
+                if self.eat(")") {
+                    break;
+                }
+                if self.rest().starts_with('&') {
+                    return Err(self.later("a block of steps in any order"));
+                }
+                if !self.eat("|") {
+                    return Err(self.wrong("'|' or ')'"));
+                }
+            }
+        } else {
+            alternatives.push(self.alternative()?);
+        }
+        let text = self.text[start..self.at].trim_end().to_owned();
+        if self.eat("?") {
+            return Err(self.later("an optional step"));
+        }
+        Ok(Step { alternatives, text })
+    }
+
+    fn alternative(&mut self) -> Result<Alternative> {
+        let quoted = self.rest().starts_with(['\'', '"']);
+        let name = self.name("a step")?;
+        let what = match name.as_str() {
+            "node" if !quoted && self.eat("(") => What::Node(self.closed_name("a node")?),
+            "first" if !quoted && self.rest().starts_with('(') => return Err(self.later("first(…)")),
+            page if page.starts_with('/') => What::Page(name),
+            _ => What::Name(name),
+        };
+        if let What::Page(pattern) = &what {
+            glob(pattern)?;
+        }
+        let mut conditions = Vec::new();
+        if self.eat("{") {
+            loop {
+                conditions.push(self.condition()?);
+                if self.eat("}") {
+                    break;
+                }
+                if !self.eat(",") {
+                    return Err(self.wrong("',' or '}'"));
+                }
+            }
+        }
+        Ok(Alternative { what, conditions })
+    }
+
+    fn closed_name(&mut self, what: &str) -> Result<String> {
+        let name = self.name(what)?;
+        if self.eat(")") { Ok(name) } else { Err(self.wrong("')'")) }
+    }
+
+    fn condition(&mut self) -> Result<Condition> {
+        let column = self.name("a column")?;
+        let sign = Comparison::SIGNS.iter().find(|(sign, _)| self.eat(sign));
+        let (_, comparison) = sign.ok_or_else(|| self.wrong("a comparison (= != < <= > >=)"))?;
+        Ok(Condition { column, comparison: *comparison, literal: self.name("a value")? })
+    }
+
+    /// A quoted or bare name.
+    fn name(&mut self, what: &str) -> Result<String> {
+        let rest = self.rest();
+        let (name, length) = match rest.chars().next() {
+            Some(quote @ ('\'' | '"')) => {
+                let end = rest[1..].find(quote).ok_or_else(|| self.wrong("the closing quote"))?;
+                (&rest[1..=end], end + 2)
+            }
+            _ => {
+                let end = rest.find(|c: char| c.is_whitespace() || SIGNS.contains(&c)).unwrap_or(rest.len());
+                (&rest[..end], end)
+            }
+        };
+        if name.is_empty() {
+            return Err(self.wrong(what));
+        }
+        self.at += length;
+        Ok(name.to_owned())
+    }
+}
+
+impl Step {
+    /// Adds what must be read to recognise the step.
+    pub fn needs(&self, nodes: &NodeRule, needs: &mut Needs) {
+        for alternative in &self.alternatives {
+            match alternative.what {
+                What::Name(_) => needs.scan.event = true,
+                What::Page(_) => (needs.scan.event, needs.scan.page) = (true, true),
+                What::Node(_) => needs.add(Needs::of_nodes(nodes)),
+            }
+            for condition in &alternative.conditions {
+                if !needs.scan.conditions.contains(condition) {
+                    needs.scan.conditions.push(condition.clone());
+                }
+            }
+        }
+    }
+}
+
+/// An event that fits at least one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// µs.
+    pub time: i64,
+    /// One bit per step that the event fits, the first step lowest.
+    pub mask: u64,
+    /// Its place in the journey.
+    pub at: u32,
+}
+
+/// The steps of a funnel, bound to the names of a run: which steps each event fits.
+#[derive(Debug)]
+pub struct Matcher {
+    /// Steps by event code.
+    by_event: Vec<u64>,
+    /// Steps by page code, for page views; empty if no step asks for a page.
+    by_page: Vec<u64>,
+    /// Steps by node code; empty if no step asks for a node.
+    by_node: Vec<u64>,
+    nodes: usize,
+    views: PageViews,
+    /// Alternatives with conditions: they count only where the bits are set.
+    guarded: Vec<Guarded>,
+}
+
+/// The tables of one alternative that has conditions.
+#[derive(Debug)]
+struct Guarded {
+    tables: Tables,
+    bits: u64,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    by_event: Vec<u64>,
+    by_page: Vec<u64>,
+    by_node: Vec<u64>,
+}
+
+impl Matcher {
+    /// Finds the names of the steps; a name or page that the log does not have goes to `notes` with near misses.
+    pub fn new(
+        steps: &[Step],
+        nodes: &NodeRule,
+        page_views: &[String],
+        names: &Names,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        let mut plain = Tables { by_event: vec![0; names.events.len()], ..Tables::default() };
+        let mut guarded = Vec::new();
+        let by_nodes = steps.iter().flat_map(|step| &step.alternatives).any(|a| matches!(a.what, What::Node(_)));
+        let nodes = if by_nodes { names.nodes(nodes)? } else { 0 };
+        for (number, step) in steps.iter().enumerate() {
+            for alternative in &step.alternatives {
+                let bit = 1u64 << number;
+                if alternative.conditions.is_empty() {
+                    plain.set(&alternative.what, bit, nodes, names, notes)?;
+                    continue;
+                }
+                let mut tables = Tables { by_event: vec![0; names.events.len()], ..Tables::default() };
+                tables.set(&alternative.what, bit, nodes, names, notes)?;
+                let mut bits = 0;
+                for condition in &alternative.conditions {
+                    bits |= 1 << names.condition(condition)?;
+                }
+                guarded.push(Guarded { tables, bits });
+            }
+        }
+        let views = PageViews::new(page_views, &names.events);
+        Ok(Matcher { by_event: plain.by_event, by_page: plain.by_page, by_node: plain.by_node, nodes, views, guarded })
+    }
+
+    /// Replaces `hits` by the events of `journey` that fit a step, in journey order.
+    pub fn hits(&self, journey: Journey<'_>, hits: &mut Vec<Hit>) {
+        hits.clear();
+        let times = journey.times();
+        if self.by_page.is_empty() && self.by_node.is_empty() && self.guarded.is_empty() {
+            for (at, (&event, &time)) in journey.events().iter().zip(times).enumerate() {
+                let mask = self.by_event[event as usize];
+                if mask != 0 {
+                    hits.push(Hit { time, mask, at: at as u32 });
+                }
+            }
+            return;
+        }
+        for (at, &time) in times.iter().enumerate() {
+            let mask = self.mask(journey, at);
+            if mask != 0 {
+                hits.push(Hit { time, mask, at: at as u32 });
+            }
+        }
+    }
+
+    /// The steps that event number `at` of a journey fits.
+    pub fn mask(&self, journey: Journey<'_>, at: usize) -> u64 {
+        let event = journey.events().get(at).copied().unwrap_or(MISSING);
+        let page = journey.pages().get(at).copied().unwrap_or(MISSING);
+        let view = self.views.contains(event, page);
+        let in_tables = |by_event: &[u64], by_page: &[u64], by_node: &[u64]| {
+            let mut mask = by_event[event as usize];
+            if view && !by_page.is_empty() {
+                mask |= by_page[page as usize];
+            }
+            if !by_node.is_empty() {
+                mask |= by_node[journey.nodes(self.nodes)[at] as usize];
+            }
+            mask
+        };
+        let mut mask = in_tables(&self.by_event, &self.by_page, &self.by_node);
+        for Guarded { tables, bits } in &self.guarded {
+            if journey.bits()[at] & bits == *bits {
+                mask |= in_tables(&tables.by_event, &tables.by_page, &tables.by_node);
+            }
+        }
+        mask
+    }
+}
+
+impl Tables {
+    fn set(&mut self, what: &What, bit: u64, nodes: usize, names: &Names, notes: &mut Vec<String>) -> Result<()> {
+        match what {
+            What::Name(name) => match names.events.code(name) {
+                Some(code) => self.by_event[code as usize] |= bit,
+                None => notes.push(nowhere("event", name, names.events.iter())),
+            },
+            What::Node(name) => {
+                let known = names.node_names(nodes);
+                self.by_node.resize(known.len(), 0);
+                match known.code(name) {
+                    Some(code) => self.by_node[code as usize] |= bit,
+                    None => notes.push(nowhere("node", name, known.iter())),
+                }
+            }
+            What::Page(pattern) => {
+                self.by_page.resize(names.pages.len(), 0);
+                let glob = glob(pattern)?.compile_matcher();
+                let mut found = false;
+                for (code, page) in names.pages.iter().filter(|(_, page)| glob.is_match(page)) {
+                    debug_assert!(!page.is_empty());
+                    self.by_page[code as usize] |= bit;
+                    found = true;
+                }
+                if !found {
+                    notes.push(nowhere("page", pattern, names.pages.iter()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The note for a name that the log does not have.
+pub fn nowhere<'a>(what: &str, name: &str, known: impl Iterator<Item = (Code, &'a str)>) -> String {
+    let note = format!("the {what} {name:?} occurs nowhere in the log");
+    match nearest(name, known.map(|(_, name)| name)) {
+        Some(near) => format!("{note}; did you mean {near:?}?"),
+        None => note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> (Vec<String>, Vec<Hop>) {
+        let (steps, hops) = parse(text).unwrap();
+        (steps.iter().map(ToString::to_string).collect(), hops)
+    }
+
+    #[test]
+    fn steps_and_hops_are_read() {
+        use Hop::*;
+        assert_eq!(names("a"), (vec!["a".into()], vec![]));
+        assert_eq!(
+            names("a>b >> /c/*  > node( 'd e' )"),
+            (
+                vec!["a".into(), "b".into(), "/c/*".into(), "node( 'd e' )".into()],
+                vec![Eventually, Directly, Eventually]
+            )
+        );
+        assert_eq!(names("(a | /b) > \"x > y\"").0, ["(a | /b)", "\"x > y\""]);
+    }
+
+    #[test]
+    fn conditions_are_read() {
+        let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}").unwrap();
+        let conditions: Vec<String> = steps[0].alternatives[0].conditions.iter().map(ToString::to_string).collect();
+        assert_eq!(conditions, ["price >= '10'", "plan != 'free trial'"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_an_example() {
+        for text in ["", "a >", "> a", "a b", "(a | b", "a{price}", "a{price > }", "'a", "node(a", "a > > b"] {
+            let error = parse(text).unwrap_err();
+            assert!(error.advice().is_some(), "{text}: {error}");
+        }
+        for text in ["a >[10m] b", "a > b? > c", "(a & b)", "first(a)"] {
+            assert!(parse(text).unwrap_err().to_string().contains("cannot be asked yet"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The one matching core: how far a visitor gets in a list of steps, and by which events.
+//!
+//! **Plain definition.** A visitor reaches step *k* when there are *k* different events e₁ … e_k with e_i fitting step i, t₁ ≤ … ≤ t_k
+//! and t_k − t₁ ≤ window. Equal times may be used in any order. The depth is the greatest k. The reported attempt is, of the attempts
+//! of that depth, the one with the earliest last step; of those the latest first step; of those the earliest second, then third …
+//! step; of those the events earliest in journey order.
+//!
+//! **Cost.** One pass with one number per step: the latest first step of any attempt that has got so far. A later start is never
+//! worse: it leaves more of the window and was reached no later. An instant with several events is taken as a whole; only where its
+//! events fit several steps each is a matching needed. O(events × steps) otherwise.
+//!
+//! **Direct hops.** A funnel with `>>` asks what comes next in the journey order, so it uses that order throughout, inside an instant
+//! too ([`Ties::Arrival`]).
+
+use serde::{Deserialize, Serialize};
+
+use super::step::Hit;
+
+/// Which order events of equal time may be used in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Ties {
+    /// Any order.
+    Any,
+    /// The order of the log.
+    Arrival,
+}
+
+/// What an attempt has to do.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Number of steps, 1 to 64.
+    pub steps: usize,
+    /// One bit per step that must be the very next event after the step before; needs [`Ties::Arrival`].
+    pub direct: u64,
+    /// The longest time from the first step to the last, in µs.
+    pub window: Option<i64>,
+    pub ties: Ties,
+}
+
+/// No attempt has got so far.
+const NONE: i64 = i64::MIN;
+
+/// One thread's scratch.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// By number of steps done: the latest first step of an attempt that has done them.
+    latest: Vec<i64>,
+    before: Vec<i64>,
+    /// The same for attempts whose last event is the journey's previous one.
+    direct: Vec<i64>,
+    next: Vec<i64>,
+    matching: Matching,
+    crowd: Vec<Hit>,
+    /// The hits of the reported attempt, one per step reached.
+    attempt: Vec<u32>,
+    feasible: Vec<u64>,
+    candidates: Vec<Vec<u32>>,
+}
+
+/// How deep the deepest attempts go, and between which times the reported one lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Best {
+    depth: usize,
+    first: i64,
+    last: i64,
+}
+
+impl Rules {
+    /// The reported attempt: for each step reached, its index among `hits`, which are in journey order.
+    pub fn attempt<'w>(&self, hits: &[Hit], work: &'w mut Work) -> &'w [u32] {
+        work.attempt.clear();
+        // Most journeys lack the first step: they cost one look at each hit.
+        let Some(start) = hits.iter().position(|hit| hit.mask & 1 != 0) else { return &work.attempt };
+        // With ties in any order an event of the same instant may stand before it in the log.
+        let start = hits[..start].partition_point(|hit| hit.time < hits[start].time);
+        let best = match self.ties {
+            Ties::Any => self.best_any(&hits[start..], work),
+            Ties::Arrival => self.best_ordered(&hits[start..], work),
+        };
+        let from = hits.partition_point(|hit| hit.time < best.first);
+        let to = hits.partition_point(|hit| hit.time <= best.last);
+        match self.ties {
+            Ties::Any => trace_any(&hits[from..to], best.depth, from as u32, work),
+            Ties::Arrival => self.trace_ordered(&hits[from..to], best, from as u32, work),
+        }
+        &work.attempt
+    }
+
+    #[inline]
+    fn fits(&self, first: i64, time: i64) -> bool {
+        first != NONE && self.window.is_none_or(|window| time - first <= window)
+    }
+
+    fn best_any(&self, hits: &[Hit], work: &mut Work) -> Best {
+        work.latest.clear();
+        work.latest.resize(self.steps + 1, NONE);
+        let mut best = Best { depth: 0, first: 0, last: 0 };
+        let mut rest = hits;
+        while let Some(&Hit { time, mask, .. }) = rest.first() {
+            let end = rest.iter().position(|hit| hit.time != time).unwrap_or(rest.len());
+            let (instant, later) = rest.split_at(end);
+            rest = later;
+            let reached = if end == 1 { self.one(time, mask, &mut work.latest) } else { self.several(instant, work) };
+            if reached > best.depth {
+                best = Best { depth: reached, first: work.latest[reached], last: time };
+            }
+            if reached == self.steps {
+                break;
+            }
+        }
+        best
+    }
+
+    /// Takes in an instant with one event; says which depth was reached by it.
+    #[inline]
+    fn one(&self, time: i64, mut mask: u64, latest: &mut [i64]) -> usize {
+        let mut reached = 0;
+        // From the last step down, so that the event fills one step of an attempt only.
+        while mask != 0 {
+            let step = 63 - mask.leading_zeros() as usize;
+            mask ^= 1 << step;
+            let first = if step == 0 { time } else { latest[step] };
+            if self.fits(first, time) {
+                latest[step + 1] = latest[step + 1].max(first);
+                reached = reached.max(step + 1);
+            }
+        }
+        reached
+    }
+
+    /// Takes in an instant with several events, usable in any order; says which depth was reached by it.
+    fn several(&self, instant: &[Hit], work: &mut Work) -> usize {
+        let Work { latest, before, matching, crowd, .. } = work;
+        before.clone_from(latest);
+        let instant = thin(instant, self.steps, crowd);
+        let (time, union) = (instant[0].time, instant.iter().fold(0, |union, hit| union | hit.mask));
+        let single = instant.iter().all(|hit| hit.mask.is_power_of_two());
+        let mut reached = 0;
+        for done in 0..self.steps {
+            let first = if done == 0 { time } else { before[done] };
+            if union >> done & 1 == 0 || !self.fits(first, time) {
+                continue;
+            }
+            let most = done + (union >> done).trailing_ones() as usize;
+            let end = if single { most } else { matching.extend(instant, done, most) };
+            for depth in done + 1..=end {
+                latest[depth] = latest[depth].max(first);
+            }
+            reached = reached.max(end);
+        }
+        reached
+    }
+
+    fn best_ordered(&self, hits: &[Hit], work: &mut Work) -> Best {
+        for levels in [&mut work.latest, &mut work.direct, &mut work.next] {
+            levels.clear();
+            levels.resize(self.steps + 1, NONE);
+        }
+        let mut best = Best { depth: 0, first: 0, last: 0 };
+        let mut previous = None;
+        for hit in hits {
+            if best.depth == self.steps && hit.time > best.last {
+                break;
+            }
+            let adjacent = previous.is_some_and(|at: u32| at + 1 == hit.at);
+            previous = Some(hit.at);
+            work.next.fill(NONE);
+            for step in bits(hit.mask) {
+                let first = match step {
+                    0 => hit.time,
+                    _ if self.direct >> step & 1 == 0 => work.latest[step],
+                    _ if adjacent => work.direct[step],
+                    _ => NONE,
+                };
+                if self.fits(first, hit.time) {
+                    work.next[step + 1] = first;
+                    best = best.or_later(step + 1, first, hit.time);
+                }
+            }
+            for (latest, next) in work.latest.iter_mut().zip(&work.next) {
+                *latest = (*latest).max(*next);
+            }
+            std::mem::swap(&mut work.direct, &mut work.next);
+        }
+        best
+    }
+
+    /// Finds the events of the reported attempt among the hits from its first to its last instant.
+    ///
+    /// Backwards: which steps each hit can fill in an attempt that ends well. Forwards: the earliest times. Once more: the earliest
+    /// events of those times.
+    fn trace_ordered(&self, hits: &[Hit], best: Best, base: u32, work: &mut Work) {
+        let Work { feasible, candidates, attempt, .. } = work;
+        self.feasible(hits, best, feasible);
+        candidates.resize_with(candidates.len().max(best.depth), Vec::new);
+        let starts = |&at: &u32| feasible[at as usize] & 1 != 0 && hits[at as usize].time == best.first;
+        candidates[0].clear();
+        candidates[0].extend((0..hits.len() as u32).filter(starts));
+        for step in 1..best.depth {
+            let (known, open) = candidates.split_at_mut(step);
+            let follows =
+                |&at: &u32| feasible[at as usize] >> step & 1 != 0 && self.follows(hits, &known[step - 1], at, step);
+            let earliest = (0..hits.len() as u32).find(follows).map_or(NONE, |at| hits[at as usize].time);
+            open[0].clear();
+            open[0].extend((0..hits.len() as u32).filter(|at| hits[*at as usize].time == earliest).filter(follows));
+        }
+        for step in (1..best.depth).rev() {
+            let (before, after) = candidates.split_at_mut(step);
+            before[step - 1].retain(|&at| self.precedes(hits, at, &after[0], step));
+        }
+        for step in 0..best.depth {
+            let previous = attempt.last().copied();
+            let fits = |at: &&u32| previous.is_none_or(|previous| self.follows(hits, &[previous - base], **at, step));
+            attempt.extend(candidates[step].iter().find(fits).map(|at| at + base));
+        }
+    }
+
+    /// For each hit the steps that it can fill in an attempt of the best depth that ends at the best time.
+    fn feasible(&self, hits: &[Hit], best: Best, feasible: &mut Vec<u64>) {
+        feasible.clear();
+        feasible.resize(hits.len(), 0);
+        let steps = u64::MAX >> (64 - best.depth);
+        let last = 1u64 << (best.depth - 1);
+        let (mut later, mut next) = (0u64, (0u64, 0u32));
+        for (at, hit) in hits.iter().enumerate().rev() {
+            let eventually = later >> 1 & !(self.direct >> 1);
+            let adjacent = next.1 == hit.at + 1;
+            let directly = if adjacent { next.0 >> 1 & self.direct >> 1 } else { 0 };
+            let end = if hit.time == best.last { last } else { 0 };
+            feasible[at] = hit.mask & steps & ((eventually | directly) & !last | end);
+            later |= feasible[at];
+            next = (feasible[at], hit.at);
+        }
+    }
+
+    /// Whether the hit `at` can fill `step` after one of the hits `before`, which are in journey order.
+    fn follows(&self, hits: &[Hit], before: &[u32], at: u32, step: usize) -> bool {
+        if self.direct >> step & 1 == 0 {
+            return before.first().is_some_and(|&first| first < at);
+        }
+        at.checked_sub(1).is_some_and(|one| adjacent(hits, one) && before.binary_search(&one).is_ok())
+    }
+
+    /// Whether one of the hits `after`, which are in journey order, can fill `step` after the hit `at`.
+    fn precedes(&self, hits: &[Hit], at: u32, after: &[u32], step: usize) -> bool {
+        if self.direct >> step & 1 == 0 {
+            return after.last().is_some_and(|&last| last > at);
+        }
+        adjacent(hits, at) && after.binary_search(&(at + 1)).is_ok()
+    }
+}
+
+/// Whether the hit after `at` is the journey's next event.
+fn adjacent(hits: &[Hit], at: u32) -> bool {
+    hits.get(at as usize + 1).is_some_and(|next| hits[at as usize].at + 1 == next.at)
+}
+
+impl Best {
+    /// The better of this and an attempt of `depth` from `first` to `last`, which is never earlier than what is known.
+    fn or_later(self, depth: usize, first: i64, last: i64) -> Best {
+        if depth > self.depth {
+            return Best { depth, first, last };
+        }
+        let same = depth == self.depth && last == self.last;
+        Best { first: if same { self.first.max(first) } else { self.first }, ..self }
+    }
+}
+
+/// Finds the events of the reported attempt, given the hits from its first instant to its last: at each instant as many steps as can
+/// be had, by the earliest events that allow them.
+fn trace_any(hits: &[Hit], depth: usize, base: u32, work: &mut Work) {
+    let Work { matching, attempt, crowd, .. } = work;
+    let mut at = base;
+    for instant in hits.chunk_by(|a, b| a.time == b.time) {
+        let done = attempt.len();
+        match instant {
+            [hit] if done < depth && hit.mask >> done & 1 != 0 => attempt.push(at),
+            [_] => {}
+            _ => {
+                let kept = thin(instant, depth, crowd);
+                let end = matching.extend(kept, done, depth);
+                let index = |hit: &Hit| at + instant.partition_point(|other| other.at < hit.at) as u32;
+                matching.earliest(kept, done, end, |hit| attempt.push(index(hit)));
+            }
+        }
+        at += instant.len() as u32;
+    }
+}
+
+/// An instant with at most `steps` events of each mask, the earliest: no attempt can use more.
+fn thin<'h>(instant: &'h [Hit], steps: usize, crowd: &'h mut Vec<Hit>) -> &'h [Hit] {
+    if instant.len() <= steps {
+        return instant;
+    }
+    crowd.clear();
+    crowd.extend_from_slice(instant);
+    crowd.sort_by_key(|hit| (hit.mask, hit.at));
+    let (mut mask, mut count) = (0, 0);
+    crowd.retain(|hit| {
+        count = if hit.mask == mask { count + 1 } else { 1 };
+        mask = hit.mask;
+        count <= steps
+    });
+    crowd.sort_by_key(|hit| hit.at);
+    crowd
+}
+
+fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = mask.trailing_zeros() as usize;
+        mask &= mask.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    })
+}
+
+/// A matching of steps with events of one instant, by augmenting paths (Kuhn).
+#[derive(Debug, Default)]
+struct Matching {
+    /// The step that each event fills.
+    step_of: Vec<Option<usize>>,
+    visited: Vec<bool>,
+    /// Events that are taken for good.
+    taken: Vec<bool>,
+}
+
+impl Matching {
+    /// The greatest `end` ≤ `most` such that steps `done..end` can be filled by different events.
+    fn extend(&mut self, events: &[Hit], done: usize, most: usize) -> usize {
+        self.taken.clear();
+        self.taken.resize(events.len(), false);
+        self.fill(events, done, most)
+    }
+
+    /// The same with the events that are not taken.
+    fn fill(&mut self, events: &[Hit], done: usize, most: usize) -> usize {
+        self.step_of.clear();
+        self.step_of.resize(events.len(), None);
+        (done..most).find(|&step| !self.augment(events, step)).unwrap_or(most)
+    }
+
+    fn augment(&mut self, events: &[Hit], step: usize) -> bool {
+        self.visited.clone_from(&self.taken);
+        self.place(events, step)
+    }
+
+    /// Gives `step` an event, moving other steps if need be. Depth of recursion: at most the number of steps.
+    fn place(&mut self, events: &[Hit], step: usize) -> bool {
+        for (event, hit) in events.iter().enumerate() {
+            if hit.mask >> step & 1 == 0 || self.visited[event] {
+                continue;
+            }
+            self.visited[event] = true;
+            let free = self.step_of[event].is_none_or(|other| self.place(events, other));
+            if free {
+                self.step_of[event] = Some(step);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The events for steps `done..end`, which can be filled: for each step in turn the earliest that leaves the others fillable.
+    fn earliest(&mut self, events: &[Hit], done: usize, end: usize, mut each: impl FnMut(&Hit)) {
+        self.taken.clear();
+        self.taken.resize(events.len(), false);
+        for step in done..end {
+            for (event, hit) in events.iter().enumerate() {
+                if hit.mask >> step & 1 == 0 || self.taken[event] {
+                    continue;
+                }
+                self.taken[event] = true;
+                if self.fill(events, step + 1, end) == end {
+                    each(hit);
+                    break;
+                }
+                self.taken[event] = false;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::oracle;
+use crate::testing::{Event, visitor};
+
+/// The steps as lists of names: `A`, `AB` (A or B).
+fn steps(text: &str) -> Vec<oracle::Step> {
+    let one = |step: &str| oracle::Step::Any(step.chars().map(String::from).collect());
+    text.split(' ').map(one).collect()
+}
+
+fn hits(journey: &[Event], steps: &[oracle::Step]) -> Vec<Hit> {
+    let mask =
+        |event: &Event| steps.iter().enumerate().map(|(bit, step)| u64::from(step.fits(event)) << bit).sum::<u64>();
+    let hit = |(at, event): (usize, &Event)| Hit { time: event.time, mask: mask(event), at: at as u32 };
+    journey.iter().enumerate().map(hit).filter(|hit| hit.mask != 0).collect()
+}
+
+/// Places in the journey of the events of the reported attempt.
+fn attempt(rules: &Rules, journey: &[Event], steps: &[oracle::Step], work: &mut Work) -> Vec<usize> {
+    let hits = hits(journey, steps);
+    rules.attempt(&hits, work).iter().map(|&hit| hits[hit as usize].at as usize).collect()
+}
+
+fn plain(text: &str, window: Option<i64>, events: &str) -> Vec<usize> {
+    let steps = steps(text);
+    let window = window.map(|seconds| seconds * 1_000_000);
+    let rules = Rules { steps: steps.len(), direct: 0, window, ties: Ties::Any };
+    attempt(&rules, &visitor("v", events), &steps, &mut Work::default())
+}
+
+#[test]
+fn the_latest_first_step_of_the_earliest_completion_is_reported() {
+    assert_eq!(plain("A B", None, "A@0 B@1 B@9 C@10"), [0, 1]);
+    assert_eq!(plain("A B C", None, "A@0 B@1 B@9 C@10"), [0, 1, 3]);
+    assert_eq!(plain("A B", None, "A@0 A@5 B@9 A@10 B@11"), [1, 2]);
+}
+
+#[test]
+fn the_far_edge_of_the_window_counts() {
+    assert_eq!(plain("A B", Some(10), "A@0 B@10"), [0, 1]);
+    assert_eq!(plain("A B", Some(9), "A@0 B@10"), [0]);
+    assert_eq!(plain("A B C", Some(10), "A@0 A@50 B@50 C@60"), [1, 2, 3]);
+}
+
+#[test]
+fn one_event_fills_one_step() {
+    assert_eq!(plain("A A", None, "A@0"), [0]);
+    assert_eq!(plain("A A", None, "A@0 A@0"), [0, 1]);
+    assert_eq!(plain("AB A", None, "A@0 B@0"), [1, 0], "an instant may need a matching");
+}
+
+#[test]
+fn equal_times_may_be_used_in_any_order() {
+    assert_eq!(plain("A B C", None, "C@5 B@5 A@5"), [2, 1, 0]);
+    assert_eq!(plain("A B", None, "B@5 A@5"), [1, 0]);
+    let ordered = Rules { steps: 2, direct: 0, window: None, ties: Ties::Arrival };
+    assert_eq!(attempt(&ordered, &visitor("v", "B@5 A@5"), &steps("A B"), &mut Work::default()), [1]);
+}
+
+#[test]
+fn a_direct_hop_wants_the_very_next_event() {
+    let rules = Rules { steps: 2, direct: 0b10, window: None, ties: Ties::Arrival };
+    let run = |events| attempt(&rules, &visitor("v", events), &steps("A B"), &mut Work::default());
+    assert_eq!(run("A@0 C@1 B@2"), [0]);
+    assert_eq!(run("A@0 C@1 B@2 A@3 B@4"), [3, 4]);
+}
+
+#[test]
+fn a_crowd_in_one_instant_is_no_trap() {
+    let events: Vec<String> = (0..20_000).map(|n| format!("{}@7", ["A", "B"][n % 2])).collect();
+    let twelve = ["AB"; 12].join(" ");
+    assert_eq!(plain(&twelve, None, &events.join(" ")), (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn sixty_four_steps_are_possible() {
+    let events: Vec<String> = (0..64).map(|n| format!("A@{n}")).collect();
+    assert_eq!(plain(&["A"; 64].join(" "), None, &events.join(" ")).len(), 64);
+}
+
+fn journeys() -> impl Strategy<Value = Vec<Event>> {
+    let event = (prop::sample::select(vec!["A", "B", "C", "D"]), 0..7i64);
+    prop::collection::vec(event, 0..9).prop_map(|events| {
+        let mut journey: Vec<Event> =
+            events.iter().map(|(name, time)| crate::testing::event("v", *time, name)).collect();
+        journey.sort_by_key(|event| event.time);
+        journey
+    })
+}
+
+fn some_steps() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(vec!["A", "B", "C", "AB", "BC", "ABC"]), 1..5)
+        .prop_map(|steps| steps.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn the_plain_attempt_equals_exhaustive_search(journey in journeys(), text in some_steps(), window in prop::option::of(0..8i64)) {
+        let steps = steps(&text);
+        let window = window.map(|seconds| seconds * 1_000_000);
+        let rules = Rules { steps: steps.len(), direct: 0, window, ties: Ties::Any };
+        let hops = vec![oracle::Hop::Eventually; steps.len() - 1];
+        let funnel = oracle::Funnel { steps: steps.clone(), hops, window, ties: oracle::Ties::Any };
+        prop_assert_eq!(attempt(&rules, &journey, &steps, &mut Work::default()), oracle::reported_attempt(&funnel, &journey));
+    }
+
+    #[test]
+    fn direct_hops_equal_exhaustive_search(journey in journeys(), text in some_steps(), direct in any::<u8>(), window in prop::option::of(0..8i64)) {
+        let steps = steps(&text);
+        let window = window.map(|seconds| seconds * 1_000_000);
+        let rules = Rules { steps: steps.len(), direct: u64::from(direct) & !1, window, ties: Ties::Arrival };
+        let hop = |step| if rules.direct >> step & 1 == 1 { oracle::Hop::Directly } else { oracle::Hop::Eventually };
+        let hops = (1..steps.len()).map(hop).collect();
+        let funnel = oracle::Funnel { steps: steps.clone(), hops, window, ties: oracle::Ties::Arrival };
+        prop_assert_eq!(attempt(&rules, &journey, &steps, &mut Work::default()), oracle::reported_attempt(&funnel, &journey));
+    }
+}

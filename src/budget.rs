@@ -1,0 +1,90 @@
+//! The memory that a run may use, counted where it is used.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Error, Result};
+
+/// A number of bytes that a run may hold, and what it holds of them now.
+#[derive(Debug)]
+pub struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+impl Budget {
+    pub fn new(limit: usize) -> Self {
+        Budget { limit, used: AtomicUsize::new(0), peak: AtomicUsize::new(0) }
+    }
+
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The most that was held at one time, in bytes.
+    pub fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Counts `bytes` more for `what`, or says that they do not fit.
+    pub fn take(&self, bytes: usize, what: &str) -> Result<()> {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.peak.fetch_max(used, Ordering::Relaxed);
+        if used <= self.limit {
+            return Ok(());
+        }
+        Err(Error::limit(format!(
+            "{what} do not fit into the memory limit: {} are needed so far, {} are allowed",
+            human(used),
+            human(self.limit)
+        ))
+        .hint(format!(
+            "give more with --memory (for instance --memory {}), ask fewer questions or --by in one run, or cut the log with --from and --to",
+            human((used * 2).next_power_of_two())
+        )))
+    }
+
+    /// Gives `bytes` back.
+    pub fn give(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes as people write them: `512MiB`, `4GiB`.
+pub fn human(bytes: usize) -> String {
+    const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    for (unit, size) in UNITS {
+        if bytes >= size {
+            let tenths = bytes as u128 * 10 / size as u128;
+            return if tenths.is_multiple_of(10) || tenths >= 1000 {
+                format!("{}{unit}", tenths / 10)
+            } else {
+                format!("{}.{}{unit}", tenths / 10, tenths % 10)
+            };
+        }
+    }
+    format!("{bytes}B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_a_limit_error_that_says_what_to_do() {
+        let budget = Budget::new(1 << 20);
+        assert!(budget.take(1 << 20, "events").is_ok());
+        let error = budget.take(1, "events").unwrap_err();
+        assert_eq!(error.kind(), crate::error::ErrorKind::Limit);
+        assert!(error.advice().is_some_and(|hint| hint.contains("--memory")));
+        budget.give(1 << 20);
+        assert_eq!(budget.peak(), (1 << 20) + 1);
+    }
+
+    #[test]
+    fn sizes_are_written_as_people_write_them() {
+        assert_eq!(human(512), "512B");
+        assert_eq!(human(1536), "1.5KiB");
+        assert_eq!(human(4 << 30), "4GiB");
+    }
+}

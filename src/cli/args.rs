@@ -1,0 +1,217 @@
+//! The flags that all commands share, also the tables `[input]` and `[output]` of a job file: one struct for both.
+
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::events::{Clock, PageRule, Reading, Roles, Scan};
+use crate::pipeline::{Input, Limits};
+use crate::sources::{Encoding, TextOptions};
+use crate::units::{Fraction, Size};
+
+/// What is read, and how.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Input")]
+pub struct InputSpec {
+    /// Log files, globs, or folders, in the order that settles equal times
+    #[arg(value_name = "INPUT")]
+    pub files: Vec<String>,
+    /// Column of the visitor [default: guessed and printed]
+    #[arg(long, value_name = "COLUMN")]
+    pub visitor: Option<String>,
+    /// Column of the time [default: guessed and printed]
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Column of the event name, or none [default: guessed and printed]
+    #[arg(long, value_name = "COLUMN")]
+    pub event: Option<String>,
+    /// Column of the page or URL, or none [default: guessed and printed]
+    #[arg(long, value_name = "COLUMN")]
+    pub page: Option<String>,
+    /// Column of the amount, or none [default: guessed and printed]
+    #[arg(long, value_name = "COLUMN")]
+    pub value: Option<String>,
+    /// Column of the log's own session id: its sessions are used, the timeout is off [default: none]
+    #[arg(long, value_name = "COLUMN")]
+    pub session: Option<String>,
+    /// Columns that questions may name; a missing one is an error (repeatable)
+    #[arg(long = "dim", value_name = "COLUMN")]
+    pub dimensions: Vec<String>,
+    /// Delimiter of CSV files: one character, or tab [default: found out]
+    #[arg(long, value_name = "CHAR")]
+    pub delimiter: Option<String>,
+    /// Text encoding of CSV files [default: UTF-8, or by byte order mark]
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<Encoding>,
+    /// How times are written, in strftime's signs [default: RFC 3339, YYYY-MM-DD HH:MM:SS, or epoch numbers]
+    #[arg(long, value_name = "FORMAT")]
+    pub time_format: Option<String>,
+    /// Time zone of times that name none [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// Leave out events before this time
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Leave out events at or after this time
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Read /order/18223 as /order/:id: numbers, UUIDs and long hex strings in pages
+    #[arg(long)]
+    pub fold_ids: bool,
+    /// Make the first bad record and every warning about a question an error
+    #[arg(long)]
+    pub strict: bool,
+    /// Write the rejected records to this file, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// The greatest share of bad records that is accepted [default: 10%]
+    #[arg(long, value_name = "RATE")]
+    pub max_rejects: Option<Fraction>,
+}
+
+impl InputSpec {
+    /// Settles how to read; `files` are what the inputs stand for.
+    pub fn resolve(&self, files: Vec<PathBuf>) -> Result<Input> {
+        let zone: Tz = match &self.tz {
+            None => Tz::UTC,
+            Some(name) => name.parse().map_err(|_| {
+                Error::question(format!("{name:?} is not a time zone")).hint("use an IANA name: --tz Europe/Berlin")
+            })?,
+        };
+        let clock = Clock::new(zone, self.time_format.clone());
+        let instant = |flag: &str, text: &Option<String>| {
+            let read = |text: &String| {
+                Clock::new(zone, None).read(text.as_bytes()).ok_or_else(|| {
+                    Error::question(format!("--{flag} {text:?} is not a time"))
+                        .hint("write 2026-05-01, 2026-05-01 12:00:00 or 2026-05-01T12:00:00Z")
+                })
+            };
+            text.as_ref().map(read).transpose()
+        };
+        Ok(Input {
+            files,
+            text: TextOptions {
+                delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
+                encoding: self.encoding,
+            },
+            roles: Roles {
+                visitor: self.visitor.clone(),
+                time: self.time.clone(),
+                event: self.event.clone(),
+                page: self.page.clone(),
+                value: self.value.clone(),
+                session: self.session.clone(),
+            },
+            dimensions: self.dimensions.clone(),
+            reading: Reading {
+                scan: Scan::default(),
+                page: PageRule { fold_ids: self.fold_ids },
+                clock,
+                from: instant("from", &self.from)?,
+                to: instant("to", &self.to)?,
+                keep_rejects: self.rejects.is_some(),
+            },
+        })
+    }
+
+    /// Whether the log's own session id makes the sessions.
+    pub fn own_sessions(&self) -> bool {
+        self.session.as_deref().is_some_and(|column| column != "none")
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8> {
+    match text {
+        "tab" | "\\t" | "\t" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte @ (b' '..=b'~')] if *byte != b'"' && !byte.is_ascii_alphanumeric() => Ok(*byte),
+            _ => Err(Error::question(format!("{text:?} is not a delimiter"))
+                .hint("use one character (--delimiter ';') or the word tab")),
+        },
+    }
+}
+
+/// What the run may use and what it says while it runs.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunArgs {
+    /// Number of threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Memory that the run may use [default: half of the machine's]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<Size>,
+    /// Show no progress bar
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Say more: what each file is, memory and time
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl RunArgs {
+    pub fn limits(&self, input: &InputSpec) -> Result<Limits> {
+        let threads = match self.threads {
+            Some(0) => {
+                return Err(Error::question("--threads 0 leaves nobody to work").hint("give at least one thread"));
+            }
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, Into::into),
+        };
+        Ok(Limits {
+            threads,
+            memory: self.memory.map_or_else(half_of_memory, |size| size.0),
+            max_rejects: input.max_rejects.map_or(0.1, |rate| rate.0),
+            strict: input.strict,
+        })
+    }
+}
+
+/// Half of what the machine or its control group has; 4 GiB where neither says.
+fn half_of_memory() -> usize {
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok().map(|kib| kib * 1024)
+    });
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    match (total, group) {
+        (Some(total), Some(group)) => total.min(group) / 2,
+        (one, other) => one.or(other).map_or(4 << 30, |memory| memory / 2),
+    }
+}
+
+/// Where answers go, and in which form.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Form of the answer: table, json or csv [default: table on a terminal, json elsewhere, by the suffix with -o]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Write to this file instead (repeatable; the suffix says the form)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// The table to write, for forms that hold one
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Leave CSV texts that a spreadsheet would run as a formula as they are
+    #[arg(long)]
+    pub csv_raw: bool,
+}

@@ -1,0 +1,3 @@
+//! Commands that are not an analysis.
+
+pub mod inspect;

@@ -1,0 +1,232 @@
+//! `clickpath run JOB.toml`: many questions, one pass over the data.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Arg, ArgMatches, Args, Command, value_parser};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::args::{InputSpec, OutputArgs, RunArgs};
+use super::{examples, parsed, perform};
+use crate::analyses::common::{from_table, unknown_key};
+use crate::analyses::{CommonSpec, KINDS};
+use crate::error::{Error, Result};
+use crate::pipeline::{Asked, Outcome};
+use crate::reports::{self, Options, file, json::document};
+
+/// The table `[output]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OutputSpec {
+    /// The folder of the answers.
+    dir: Option<PathBuf>,
+    /// The forms that each answer is written in.
+    formats: Vec<String>,
+    csv_raw: bool,
+}
+
+/// A job file: what is read, the questions, and where the answers go.
+struct Job {
+    input: InputSpec,
+    asked: Vec<Asked>,
+    output: OutputSpec,
+}
+
+pub fn command() -> Command {
+    let command = Command::new("run")
+        .about("Many questions, one pass over the data: the batch job")
+        .after_help(examples("clickpath run sample-data/job.toml --output-dir out"))
+        .arg(
+            Arg::new("job")
+                .value_name("JOB.toml")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("The job file. Files and the output folder that it names are relative to it"),
+        )
+        .arg(
+            Arg::new("inputs")
+                .value_name("INPUT")
+                .num_args(0..)
+                .help("Log files, globs, or folders instead of the job's"),
+        )
+        .arg(
+            Arg::new("output_dir")
+                .long("output-dir")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("The folder of the answers instead of the job's; without either they go to standard output"),
+        );
+    RunArgs::augment_args(OutputArgs::augment_args(command).mut_arg("output", |arg| arg.hide(true)))
+}
+
+pub fn run(matches: &ArgMatches) -> Result<()> {
+    let run: RunArgs = parsed(matches)?;
+    let output: OutputArgs = parsed(matches)?;
+    output.check()?;
+    let path: &PathBuf = matches.get_one("job").ok_or_else(|| Error::bug("the job file is required"))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, &error))?;
+    let mut job = parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(|error| error.within(path.display()))?;
+    if let Some(inputs) = matches.get_many::<String>("inputs") {
+        job.input.files = inputs.cloned().collect();
+    }
+    if let Some(folder) = matches.get_one::<PathBuf>("output_dir") {
+        job.output.dir = Some(folder.clone());
+    }
+    let formats: Vec<_> = job.output.formats.iter().map(|name| reports::find(name)).collect::<Result<_>>()?;
+    let start = Instant::now();
+    let outcome = perform(&job.input, &run, &job.asked)?;
+    let Some(folder) = &job.output.dir else { return output.write(&outcome.answers, &run) };
+    let options = Options { csv_raw: job.output.csv_raw, ..Options::default() };
+    let mut batch = file::Batch::create(folder)?;
+    for answer in &outcome.answers {
+        for format in &formats {
+            for part in format.files(answer, &options)? {
+                batch.add(&part.name, &part.bytes)?;
+            }
+        }
+    }
+    let mut last = batch.open("run.json")?;
+    let record = document(&record(&outcome, batch.files(), start.elapsed().as_secs_f64()))?;
+    std::io::Write::write_all(&mut last, &record).map_err(|error| Error::io(folder, &error))?;
+    batch.commit(last)
+}
+
+/// What `run.json` says: everything needed to trust the files beside it.
+fn record(outcome: &Outcome, files: &[file::Pending], seconds: f64) -> Value {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let account = outcome.answers.first().map(|answer| {
+        let mut account = answer.account.clone();
+        // Sessions belong to a question's rule; the run has no single number of them.
+        account.shift_remove("sessions");
+        account
+    });
+    json!({
+        "schema": "clickpath.run/1",
+        "version": env!("CARGO_PKG_VERSION"),
+        "inputs": outcome.files.iter().map(|file| json!({
+            "file": file.path.display().to_string(), "bytes": file.bytes, "format": file.format,
+        })).collect::<Vec<_>>(),
+        "questions": outcome.answers.iter().map(|answer| json!({
+            "name": answer.name, "schema": answer.schema, "rules": answer.rules, "notes": answer.notes,
+        })).collect::<Vec<_>>(),
+        "files": files.iter().map(|file| json!({ "file": name(file.path()), "bytes": file.size() })).collect::<Vec<_>>(),
+        "account": account,
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+    })
+}
+
+/// Reads a job file, whose paths are relative to `folder`.
+fn parse(text: &str, folder: &Path) -> Result<Job> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| ill_formed(text, &error))?;
+    let tables = ["input", "sessions", "nodes", "output"];
+    let known: Vec<&str> = tables.into_iter().chain(KINDS.iter().map(|kind| kind.name)).collect();
+    if let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) {
+        return Err(unknown_key(unknown, known));
+    }
+    let mut input: InputSpec = section(&mut table, "input")?;
+    for file in &mut input.files {
+        *file = folder.join(&*file).to_string_lossy().into_owned();
+    }
+    input.rejects = input.rejects.map(|path| folder.join(path));
+    let mut output: OutputSpec = section(&mut table, "output")?;
+    output.dir = output.dir.map(|dir| folder.join(dir));
+    if output.formats.is_empty() {
+        output.formats = vec!["json".to_owned()];
+    }
+    let defaults = CommonSpec {
+        sessions: section(&mut table, "sessions")?,
+        nodes: section(&mut table, "nodes")?,
+        ..CommonSpec::default()
+    };
+    let asked = questions(&mut table, &defaults, input.own_sessions())?;
+    if asked.is_empty() {
+        return Err(Error::question("the job asks no question").hint("add one, for instance a table [[summary]]"));
+    }
+    Ok(Job { input, asked, output })
+}
+
+fn section<S>(table: &mut toml::Table, name: &str) -> Result<S>
+where
+    S: Default + Serialize + serde::de::DeserializeOwned,
+{
+    match table.remove(name) {
+        None => Ok(S::default()),
+        Some(toml::Value::Table(section)) => from_table(section).map_err(|error| error.within(format!("[{name}]"))),
+        Some(_) => Err(Error::question(format!("{name} must be a table")).hint(format!("write [{name}]"))),
+    }
+}
+
+fn questions(table: &mut toml::Table, defaults: &CommonSpec, own_sessions: bool) -> Result<Vec<Asked>> {
+    let (mut asked, mut names) = (Vec::new(), BTreeSet::new());
+    for kind in KINDS {
+        let entries = match table.remove(kind.name) {
+            None => Vec::new(),
+            Some(toml::Value::Array(entries)) => entries,
+            Some(single) => vec![single],
+        };
+        for (number, entry) in entries.into_iter().enumerate() {
+            let toml::Value::Table(mut entry) = entry else {
+                return Err(
+                    Error::question(format!("{} must be a table", kind.name)).hint(format!("write [[{}]]", kind.name))
+                );
+            };
+            let default = if number == 0 { kind.name.to_owned() } else { format!("{}_{}", kind.name, number + 1) };
+            let name = match entry.remove("name") {
+                None => default,
+                Some(toml::Value::String(name)) => name,
+                Some(_) => return Err(Error::question(format!("the name of {default} must be a text"))),
+            };
+            check_name(&name)?;
+            if !names.insert(name.clone()) {
+                return Err(
+                    Error::question(format!("two questions are called {name:?}")).hint("give each its own name")
+                );
+            }
+            let within = |error: Error| error.within(format!("[[{}]] {name:?}", kind.name));
+            check_keys(&entry, (kind.fields)()).map_err(within)?;
+            let common = defaults.take_from(&mut entry).map_err(within)?;
+            let question = (kind.from_table)(entry, common.resolve(own_sessions).map_err(within)?).map_err(within)?;
+            asked.push(Asked { name, question });
+        }
+    }
+    Ok(asked)
+}
+
+/// Every key of a question must be its own or one that all questions share.
+fn check_keys(entry: &toml::Table, own: Vec<String>) -> Result<()> {
+    let mut known = own;
+    known.push("name".to_owned());
+    known.extend(CommonSpec::fields());
+    match entry.keys().find(|key| !known.contains(key)) {
+        Some(unknown) => Err(unknown_key(unknown, known.iter().map(String::as_str))),
+        None => Ok(()),
+    }
+}
+
+/// A question's name is the name of its files.
+fn check_name(name: &str) -> Result<()> {
+    let safe = |c: char| c.is_alphanumeric() || " _-.,()".contains(c);
+    let fits = !name.is_empty()
+        && name.len() <= 100
+        && name.chars().all(safe)
+        && !name.starts_with(['.', ' '])
+        && name != "run";
+    if fits {
+        return Ok(());
+    }
+    Err(Error::question(format!("{name:?} cannot be the name of a file"))
+        .hint("use letters, digits, blanks and _ - . , ( ), not a point first, and not the name run"))
+}
+
+fn ill_formed(text: &str, error: &toml::de::Error) -> Error {
+    let place = error.span().map(|span| {
+        let before = &text[..span.start.min(text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
+        format!("line {line}, column {column}: ")
+    });
+    Error::question(format!("{}{}", place.unwrap_or_default(), error.message().trim_end()))
+        .hint("a job file is TOML; the README shows one")
+}

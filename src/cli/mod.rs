@@ -1,0 +1,146 @@
+//! The program: flags → questions → one run → answers written.
+
+mod args;
+mod commands;
+mod input;
+mod job;
+mod output;
+pub mod printer;
+
+use clap::{Args, Command, FromArgMatches};
+
+use crate::analyses::{CommonSpec, KINDS, Kind};
+use crate::error::Result;
+use crate::pipeline::{self, Asked, Outcome};
+use args::{InputSpec, OutputArgs, RunArgs};
+use printer::Printer;
+
+/// What every help text of a question ends with, before its own examples.
+const ABOUT: &str = "Customer journeys from exported page-view and event logs";
+
+const EXAMPLES: &str = "\
+Examples:
+  clickpath inspect events.csv                 what is in the log, and which command to try next
+  clickpath report events.csv                  the whole picture with the defaults
+  clickpath funnel events.csv --steps 'view_item > add_to_cart > purchase'
+  clickpath run job.toml --output-dir out      many questions, one pass over the data";
+
+/// The whole command line, from which help, completions and checks are made.
+pub fn command() -> Command {
+    let question = |kind: &Kind| {
+        let command = Command::new(kind.name).about(kind.about).after_help(examples(kind.examples));
+        with_output((kind.flags)(CommonSpec::augment_args(with_input(command))))
+    };
+    let report = Command::new("report").about("The whole picture: every question with its defaults");
+    let report = report.after_help(examples("clickpath report sample-data/shop.csv.gz -o report.json"));
+    Command::new("clickpath")
+        .about(ABOUT)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXAMPLES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(110)
+        .subcommand(commands::inspect::command())
+        .subcommand(with_output(CommonSpec::augment_args(with_input(report))))
+        .subcommands(KINDS.iter().map(question))
+        .subcommand(job::command())
+}
+
+fn examples(examples: &str) -> String {
+    let lines: Vec<String> = examples.lines().map(|line| format!("  {line}")).collect();
+    format!("Examples:\n{}", lines.join("\n"))
+}
+
+fn with_input(command: Command) -> Command {
+    InputSpec::augment_args(command)
+}
+
+fn with_output(command: Command) -> Command {
+    RunArgs::augment_args(OutputArgs::augment_args(command))
+}
+
+/// Does what the command line says.
+pub fn main() -> Result<()> {
+    let matches = command().get_matches();
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    match name {
+        "run" => job::run(matches),
+        "inspect" => commands::inspect::run(matches),
+        "report" => ask(matches, report),
+        _ => ask(matches, |matches, common| {
+            let kind = KINDS.iter().find(|kind| kind.name == name);
+            let kind = kind.ok_or_else(|| crate::error::Error::bug(format!("no question is called {name}")))?;
+            let question = (kind.from_flags)(matches, common)?;
+            Ok(vec![Asked { name: name.to_owned(), question }])
+        }),
+    }
+}
+
+/// Every question that has an answer without being told more.
+fn report(_matches: &clap::ArgMatches, common: crate::analyses::Common) -> Result<Vec<Asked>> {
+    let default = |kind: &Kind| {
+        let question = (kind.from_table)(toml::Table::new(), common.clone())?;
+        Ok(Asked { name: kind.name.to_owned(), question })
+    };
+    KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
+}
+
+/// Asks the questions that `questions` makes of the flags, and writes the answers.
+fn ask(
+    matches: &clap::ArgMatches,
+    questions: impl FnOnce(&clap::ArgMatches, crate::analyses::Common) -> Result<Vec<Asked>>,
+) -> Result<()> {
+    let input: InputSpec = parsed(matches)?;
+    let common: CommonSpec = parsed(matches)?;
+    let output: OutputArgs = parsed(matches)?;
+    let run: RunArgs = parsed(matches)?;
+    output.check()?;
+    let asked = questions(matches, common.resolve(input.own_sessions())?)?;
+    let outcome = perform(&input, &run, &asked)?;
+    output.write(&outcome.answers, &run)
+}
+
+/// The flags of one group.
+fn parsed<T: FromArgMatches>(matches: &clap::ArgMatches) -> Result<T> {
+    T::from_arg_matches(matches).map_err(|error| crate::error::Error::question(error.to_string()))
+}
+
+/// Runs the questions over the input, says what was read, and writes the rejected records if asked.
+fn perform(input: &InputSpec, run: &RunArgs, asked: &[Asked]) -> Result<Outcome> {
+    let printer = Printer::new(run);
+    let (files, notes) = input::expand(&input.files)?;
+    notes.iter().for_each(|note| printer.note(&format!("note: {note}")));
+    let limits = run.limits(input)?;
+    let resolved = input.resolve(files)?;
+    let start = std::time::Instant::now();
+    let outcome = printer.with_progress(|progress| pipeline::run(&resolved, asked, &limits, progress));
+    if let (Err(_), Some(path)) = (&outcome, &input.rejects) {
+        printer.note(&format!("note: {} was not written, because the run failed", path.display()));
+    }
+    let outcome = outcome?;
+    say_what_was_read(&printer, &outcome);
+    if let Some(path) = &input.rejects {
+        output::write_rejects(path, &outcome)?;
+    }
+    let peak = crate::budget::human(outcome.peak_memory);
+    printer.detail(&format!("{:.2} s, at most {peak} counted at one time", start.elapsed().as_secs_f64()));
+    Ok(outcome)
+}
+
+/// Says which columns were taken for what: a guess is always printed.
+fn say_what_was_read(printer: &Printer, outcome: &Outcome) {
+    let described = outcome.files.iter().map(|file| {
+        let roles: Vec<String> = file.roles.iter().map(|(role, column)| format!("{role} = {column}")).collect();
+        (file, format!("{}; {}", file.format, roles.join(", ")))
+    });
+    let mut last = String::new();
+    for (file, what) in described {
+        // Many files of one kind are one line, unless more is asked for.
+        if what != last {
+            printer.note(&format!("reading {}: {what}", file.path.display()));
+        } else {
+            printer.detail(&format!("reading {}: the same", file.path.display()));
+        }
+        last = what;
+    }
+}

@@ -1,0 +1,113 @@
+//! Answers → standard output or files.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::args::{OutputArgs, RunArgs};
+use super::printer::colored;
+use crate::error::{Error, Result};
+use crate::pipeline::Outcome;
+use crate::reports::{self, Answer, Cell, Format, Options, Report, Table, file};
+
+impl OutputArgs {
+    /// Finds the formats before anything is read: a wrong name must not cost a run.
+    pub fn check(&self) -> Result<()> {
+        self.format()?;
+        self.output.iter().try_for_each(|path| self.format_of(path).map(|_| ()))
+    }
+
+    fn format(&self) -> Result<Option<&'static dyn Format>> {
+        self.format.as_deref().map(reports::find).transpose()
+    }
+
+    fn format_of(&self, path: &Path) -> Result<&'static dyn Format> {
+        match self.format()? {
+            Some(format) => Ok(format),
+            None => reports::find_by_path(path),
+        }
+    }
+
+    fn options(&self, color: bool, width: Option<usize>) -> Options {
+        Options { table: self.table.clone(), color, width, csv_raw: self.csv_raw, ..Options::default() }
+    }
+
+    /// Writes all answers to each output: standard output if no other is named.
+    pub fn write(&self, answers: &[Answer], run: &RunArgs) -> Result<()> {
+        for path in &self.output {
+            let bytes = self.format_of(path)?.render(answers, &self.options(false, None))?;
+            file::write(path, &bytes)?;
+        }
+        if !self.output.is_empty() {
+            return Ok(());
+        }
+        let terminal = std::io::stdout().is_terminal();
+        let format = match self.format()? {
+            Some(format) => format,
+            None => reports::find(if terminal { "table" } else { "json" })?,
+        };
+        let width = terminal.then(|| terminal_width().unwrap_or(100));
+        let bytes = format.render(answers, &self.options(colored(run.color), width))?;
+        to_stdout(&bytes)
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|width| *width >= 20)
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) has what it wanted.
+pub fn to_stdout(bytes: &[u8]) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io(Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes the rejected records as CSV: file, line or row, reason, and the beginning of the record.
+pub fn write_rejects(path: &Path, outcome: &Outcome) -> Result<()> {
+    let answer = Answer {
+        schema: "clickpath.rejects/1".to_owned(),
+        name: "rejects".to_owned(),
+        rules: Map::new(),
+        account: Map::new(),
+        notes: Vec::new(),
+        report: Box::new(Rejects(rejects_table(outcome))),
+    };
+    let bytes = reports::find("csv")?.render(&[answer], &Options::default())?;
+    file::write(path, &bytes)
+}
+
+fn rejects_table(outcome: &Outcome) -> Table {
+    let row = |(file, reject): &(usize, crate::events::Reject)| {
+        let text = reject.text.as_deref().map(String::from_utf8_lossy);
+        vec![
+            Cell::Text(outcome.files[*file].path.display().to_string()),
+            Cell::Count(reject.place),
+            Cell::Text(reject.reason.name().to_owned()),
+            text.map_or(Cell::Null, |text| Cell::Text(text.into_owned())),
+        ]
+    };
+    let columns = ["file", "line", "reason", "record"].map(str::to_owned).to_vec();
+    Table { name: "rejects", columns, rows: outcome.rejects.iter().map(row).collect() }
+}
+
+struct Rejects(Table);
+
+impl Report for Rejects {
+    fn title(&self) -> String {
+        "Rejected records".to_owned()
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        vec![self.0.clone()]
+    }
+
+    fn json(&self) -> Value {
+        json!({ "rejects": self.0.rows.len() })
+    }
+}

@@ -1,0 +1,135 @@
+//! Exact counts by key: transitions, links, steps by segment.
+
+use std::hash::Hash;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+/// A value of type `V` for each key met, in one dense array.
+///
+/// The place of a key in the array stays the same while keys come in, so that scratch beside it (a stamp per key, say) can be a plain
+/// array too. The order of keys is that of their first appearance: it means nothing and is never shown.
+#[derive(Clone, Debug)]
+pub struct Counts<K, V> {
+    places: HashMap<K, u32, RandomState>,
+    keys: Vec<K>,
+    values: Vec<V>,
+}
+
+impl<K, V> Default for Counts<K, V> {
+    fn default() -> Self {
+        Counts { places: HashMap::default(), keys: Vec::new(), values: Vec::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash, V: Default> Counts<K, V> {
+    /// The place of `key`, which is new if the key is.
+    #[inline]
+    pub fn place(&mut self, key: K) -> usize {
+        let next = self.keys.len() as u32;
+        let place = *self.places.entry(key).or_insert(next);
+        if place == next {
+            self.keys.push(key);
+            self.values.push(V::default());
+        }
+        place as usize
+    }
+
+    /// The value of `key`, which is the default if the key is new.
+    #[inline]
+    pub fn at(&mut self, key: K) -> &mut V {
+        let place = self.place(key);
+        &mut self.values[place]
+    }
+
+    /// The value at a place that [`place`](Self::place) gave.
+    #[inline]
+    pub fn value(&mut self, place: usize) -> &mut V {
+        &mut self.values[place]
+    }
+
+    pub fn get(&self, key: K) -> Option<&V> {
+        self.places.get(&key).map(|&place| &self.values[place as usize])
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.keys.iter().copied().zip(&self.values)
+    }
+
+    /// Adds the counts of `from`, values of equal keys by `add`.
+    pub fn merge(&mut self, from: Self, mut add: impl FnMut(&mut V, V)) {
+        for (key, value) in from.keys.into_iter().zip(from.values) {
+            add(self.at(key), value);
+        }
+    }
+
+    /// Bytes in use, without what the values own elsewhere.
+    pub fn bytes(&self) -> usize {
+        self.places.capacity() * (size_of::<(K, u32)>() + 1) + self.keys.capacity() * (size_of::<K>() + size_of::<V>())
+    }
+}
+
+/// Marks keys as seen by the current visitor, so that distinct visitors are counted exactly without a set.
+#[derive(Clone, Debug, Default)]
+pub struct Stamps {
+    seen: Vec<u32>,
+    now: u32,
+}
+
+impl Stamps {
+    /// Begins the next visitor (or session): nothing is seen yet.
+    pub fn next(&mut self) {
+        self.now += 1;
+        if self.now == u32::MAX {
+            self.seen.fill(0);
+            self.now = 1;
+        }
+    }
+
+    /// Whether the current visitor meets `place` for the first time.
+    #[inline]
+    pub fn first(&mut self, place: usize) -> bool {
+        if place >= self.seen.len() {
+            self.seen.resize((place + 1).next_power_of_two(), 0);
+        }
+        std::mem::replace(&mut self.seen[place], self.now) != self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up_and_merge() {
+        let mut a: Counts<(u32, u32), u64> = Counts::default();
+        *a.at((1, 2)) += 1;
+        *a.at((1, 2)) += 1;
+        *a.at((2, 1)) += 5;
+        let mut b = Counts::default();
+        *b.at((2, 1)) += 1;
+        *b.at((3, 3)) += 7;
+        a.merge(b, |into, from| *into += from);
+        assert_eq!((a.get((1, 2)), a.get((2, 1)), a.get((3, 3)), a.get((0, 0))), (Some(&2), Some(&6), Some(&7), None));
+    }
+
+    #[test]
+    fn stamps_tell_visitors_apart() {
+        let mut stamps = Stamps::default();
+        stamps.next();
+        assert!(stamps.first(3) && !stamps.first(3) && stamps.first(0));
+        stamps.next();
+        assert!(stamps.first(3) && !stamps.first(3));
+        stamps.now = u32::MAX - 1;
+        stamps.next();
+        assert!(stamps.first(3));
+    }
+}

@@ -1,0 +1,187 @@
+//! Names become codes, once per distinct name.
+
+use std::sync::Mutex;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use crate::ids::Code;
+
+/// The distinct names of one role and their codes. Code 0 is the empty name: no value.
+#[derive(Debug)]
+pub struct Dictionary {
+    table: HashTable<Code>,
+    hasher: RandomState,
+    text: String,
+    /// End of each name in `text`.
+    ends: Vec<usize>,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        let mut dictionary = Dictionary {
+            table: HashTable::new(),
+            hasher: RandomState::default(),
+            text: String::new(),
+            ends: Vec::new(),
+        };
+        dictionary.intern("");
+        dictionary
+    }
+}
+
+impl Dictionary {
+    /// The code of `name`, which is new if the name is.
+    ///
+    /// # Panics
+    /// If there are more than 2³² − 1 names; the memory limit stops a run long before.
+    pub fn intern(&mut self, name: &str) -> Code {
+        let hash = self.hasher.hash_one(name.as_bytes());
+        let (text, ends) = (&self.text, &self.ends);
+        if let Some(&code) = self.table.find(hash, |&code| slice(text, ends, code) == name) {
+            return code;
+        }
+        let code = Code::try_from(self.ends.len()).expect("fewer than 2^32 names");
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+        let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
+        self.table.insert_unique(hash, code, |&code| hasher.hash_one(slice(text, ends, code).as_bytes()));
+        code
+    }
+
+    /// The code of `name` if the log has it.
+    pub fn code(&self, name: &str) -> Option<Code> {
+        let hash = self.hasher.hash_one(name.as_bytes());
+        self.table.find(hash, |&code| self.name(code) == name).copied()
+    }
+
+    /// The name of a code of this dictionary.
+    pub fn name(&self, code: Code) -> &str {
+        slice(&self.text, &self.ends, code)
+    }
+
+    /// How many codes there are, the empty name included.
+    #[allow(clippy::len_without_is_empty, reason = "a dictionary always holds the empty name")]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// All names with their codes, the empty name left out.
+    pub fn iter(&self) -> impl Iterator<Item = (Code, &str)> {
+        (1..self.len() as Code).map(|code| (code, self.name(code)))
+    }
+
+    /// Bytes in use.
+    pub fn bytes(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>() + self.table.capacity() * 5
+    }
+}
+
+fn slice<'a>(text: &'a str, ends: &[usize], code: Code) -> &'a str {
+    let code = code as usize;
+    let start = if code == 0 { 0 } else { ends[code - 1] };
+    &text[start..ends[code]]
+}
+
+/// A dictionary that all threads fill.
+#[derive(Debug, Default)]
+pub struct Shared(Mutex<Dictionary>);
+
+impl Shared {
+    /// The code of `name`, and the bytes by which the dictionary has grown.
+    pub fn intern(&self, name: &str) -> (Code, usize) {
+        let mut dictionary = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = dictionary.bytes();
+        let code = dictionary.intern(name);
+        (code, dictionary.bytes() - before)
+    }
+
+    /// The closed dictionary: no name comes in any more.
+    pub fn close(self) -> Dictionary {
+        self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Five of the names, as examples for a message.
+    pub fn examples(&self) -> Vec<String> {
+        let dictionary = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        dictionary.iter().take(5).map(|(_, name)| name.to_owned()).collect()
+    }
+}
+
+/// One thread's memory of raw texts it has met and what they became: the way around the lock and the normalising.
+///
+/// It forgets everything when it is full, so that a log of ever new texts costs time but no memory.
+#[derive(Debug, Default)]
+pub struct Cache {
+    table: HashTable<u32>,
+    hasher: RandomState,
+    text: Vec<u8>,
+    entries: Vec<(u32, Code)>,
+}
+
+impl Cache {
+    const FULL: usize = 1 << 16;
+    const FULL_BYTES: usize = 8 << 20;
+
+    /// What `raw` became; `make` says so for a text that is not remembered.
+    #[inline]
+    pub fn get<E>(&mut self, raw: &[u8], make: impl FnOnce(&[u8]) -> Result<Code, E>) -> Result<Code, E> {
+        let hash = self.hasher.hash_one(raw);
+        let (text, entries) = (&self.text, &self.entries);
+        match self.table.find(hash, |&entry| entry_text(text, entries, entry) == raw) {
+            Some(&entry) => Ok(self.entries[entry as usize].1),
+            None => self.remember(hash, raw, make(raw)?),
+        }
+    }
+
+    fn remember<E>(&mut self, hash: u64, raw: &[u8], code: Code) -> Result<Code, E> {
+        if self.entries.len() >= Self::FULL || self.text.len() + raw.len() > Self::FULL_BYTES {
+            self.table.clear();
+            self.entries.clear();
+            self.text.clear();
+        }
+        self.text.extend_from_slice(raw);
+        self.entries.push((self.text.len() as u32, code));
+        let (text, entries, hasher) = (&self.text, &self.entries, &self.hasher);
+        let rehash = |&entry: &u32| hasher.hash_one(entry_text(text, entries, entry));
+        self.table.insert_unique(hash, entries.len() as u32 - 1, rehash);
+        Ok(code)
+    }
+}
+
+#[inline]
+fn entry_text<'a>(text: &'a [u8], entries: &[(u32, Code)], entry: u32) -> &'a [u8] {
+    let entry = entry as usize;
+    let start = if entry == 0 { 0 } else { entries[entry - 1].0 as usize };
+    &text[start..entries[entry].0 as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    #[test]
+    fn names_keep_their_codes() {
+        let mut dictionary = Dictionary::default();
+        assert_eq!(dictionary.intern(""), 0);
+        let a = dictionary.intern("/a");
+        let b = dictionary.intern("/b");
+        assert_eq!((dictionary.intern("/a"), dictionary.code("/b"), dictionary.code("/c")), (a, Some(b), None));
+        assert_eq!((dictionary.name(a), dictionary.name(b), dictionary.name(0)), ("/a", "/b", ""));
+        assert_eq!(dictionary.iter().count(), 2);
+    }
+
+    #[test]
+    fn a_full_cache_forgets_and_stays_right() {
+        let mut cache = Cache::default();
+        for round in 0..2 {
+            for n in 0..100_000u32 {
+                let code = cache.get::<Infallible>(n.to_string().as_bytes(), |_| Ok(n)).unwrap_or_else(|e| match e {});
+                assert_eq!(code, n, "round {round}");
+            }
+        }
+        assert!(cache.entries.len() <= Cache::FULL);
+    }
+}

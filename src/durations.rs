@@ -1,0 +1,423 @@
+//! Durations, and what is said about them: their mean, their median and one percentile.
+//!
+//! [`Durations`] are for the thousands of transitions of a graph: compact, exact up to 4,096 distinct values, a histogram beyond.
+//! [`ExactDurations`] are for the few hops and goals whose times are exact at any size.
+
+/// The most distinct values that [`Durations`] keep exactly. A constant of the definition, not a tuning knob.
+const EXACT: usize = 4096;
+
+/// The most values that are kept as they came, and the fewest that are worth sorting into runs.
+const FEW: usize = 64;
+
+/// The most values that wait to be sorted into the runs: memory for the waiting against time for the sorting.
+const WAITING: usize = 1024;
+
+/// A value in µs and how often it occurred.
+type Run = (i64, u64);
+
+/// Any number of durations in µs: exact while they have at most 4,096 distinct values, then in a histogram.
+///
+/// What they say depends on the values alone, never on their order or on how they were merged. Count and sum are always exact.
+#[derive(Clone, Debug)]
+pub struct Durations(Store);
+
+#[derive(Clone, Debug)]
+enum Store {
+    /// As they came. Most transitions never hold more, so this must stay small.
+    Few(Vec<i64>),
+    Runs(Box<Runs>),
+    Histogram(Box<Histogram>),
+}
+
+impl Default for Durations {
+    /// None. Takes no memory of its own.
+    fn default() -> Self {
+        Durations(Store::Few(Vec::new()))
+    }
+}
+
+impl Durations {
+    /// Adds one duration. Durations are never negative; one that is counts as 0.
+    #[inline]
+    pub fn add(&mut self, micros: i64) {
+        let micros = micros.max(0);
+        match &mut self.0 {
+            Store::Few(values) if values.len() < FEW => values.push(micros),
+            Store::Runs(runs) if !runs.is_full() => runs.waiting.push(micros),
+            Store::Histogram(histogram) => histogram.add((micros, 1)),
+            _ => {
+                self.settle();
+                self.add(micros);
+            }
+        }
+    }
+
+    pub fn merge(&mut self, from: Self) {
+        use Store::{Few, Histogram, Runs};
+        *self = match (std::mem::take(self).0, from.0) {
+            (Few(values), other) | (other, Few(values)) => {
+                let mut into = Durations(other);
+                values.into_iter().for_each(|micros| into.add(micros));
+                into
+            }
+            (Runs(mut into), Runs(from)) => {
+                into.sorted.extend(from.sorted);
+                into.waiting.extend(from.waiting);
+                let mut into = Durations(Runs(into));
+                into.settle();
+                into
+            }
+            (Histogram(mut into), Runs(runs)) | (Runs(runs), Histogram(mut into)) => {
+                runs.into_iter().for_each(|run| into.add(run));
+                Durations(Histogram(into))
+            }
+            (Histogram(mut into), Histogram(from)) => {
+                into.merge(&from);
+                Durations(Histogram(into))
+            }
+        };
+    }
+
+    /// Mean, median and the value at `percent`. Nothing if there are no durations.
+    pub fn summary(mut self, percent: u64) -> Option<Summary> {
+        if matches!(self.0, Store::Runs(_)) {
+            self.settle();
+        }
+        match self.0 {
+            Store::Few(values) => ExactDurations(values).summary(percent),
+            Store::Runs(runs) => {
+                let count = runs.sorted.iter().map(|run| run.1).sum();
+                let sum = runs.sorted.iter().map(|&(micros, times)| i128::from(micros) * i128::from(times)).sum();
+                let twice = || runs.sorted.iter().map(|&(micros, times)| (twice(micros), times));
+                Summary::new(count, sum, true, percent, |rank| at_rank(twice(), rank))
+            }
+            Store::Histogram(histogram) => histogram.summary(percent),
+        }
+    }
+
+    /// Bytes in use outside of the value itself.
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Store::Few(values) => values.capacity() * size_of::<i64>(),
+            Store::Runs(runs) => {
+                size_of::<Runs>()
+                    + runs.sorted.capacity() * size_of::<Run>()
+                    + runs.waiting.capacity() * size_of::<i64>()
+            }
+            Store::Histogram(_) => size_of::<Histogram>() + Histogram::BUCKETS * size_of::<u64>(),
+        }
+    }
+
+    /// Sorts all values into runs, and gives the runs up for a histogram if there are too many.
+    fn settle(&mut self) {
+        let mut runs = match std::mem::take(self).0 {
+            Store::Few(waiting) => Box::new(Runs { sorted: Vec::new(), waiting }),
+            Store::Runs(runs) => runs,
+            histogram @ Store::Histogram(_) => {
+                self.0 = histogram;
+                return;
+            }
+        };
+        runs.settle();
+        self.0 =
+            if runs.sorted.len() <= EXACT { Store::Runs(runs) } else { Store::Histogram(Box::new(runs.histogram())) };
+    }
+}
+
+/// Distinct values in order, each once, and values that wait to be sorted in.
+#[derive(Clone, Debug)]
+struct Runs {
+    sorted: Vec<Run>,
+    waiting: Vec<i64>,
+}
+
+impl Runs {
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= self.sorted.len().clamp(FEW, WAITING)
+    }
+
+    fn settle(&mut self) {
+        // Exactly: doubling would waste half of the memory of many transitions.
+        self.sorted.reserve_exact(self.waiting.len());
+        self.sorted.extend(self.waiting.drain(..).map(|micros| (micros, 1)));
+        // The stable sort finds what is sorted already and merges it in linear time.
+        self.sorted.sort_by_key(|run| run.0);
+        self.sorted.dedup_by(|next, run| {
+            let same = next.0 == run.0;
+            run.1 += if same { next.1 } else { 0 };
+            same
+        });
+    }
+
+    fn histogram(self) -> Histogram {
+        let mut histogram = Histogram::default();
+        self.into_iter().for_each(|run| histogram.add(run));
+        histogram
+    }
+
+    /// All values, in no order.
+    fn into_iter(self) -> impl Iterator<Item = Run> {
+        self.sorted.into_iter().chain(self.waiting.into_iter().map(|micros| (micros, 1)))
+    }
+}
+
+/// Counts in buckets whose width doubles with every doubling of the value: 64 buckets to each, so that the middle of a bucket is within
+/// 1/128 of every value in it. Values below 128 µs have a bucket each.
+#[derive(Clone, Debug)]
+struct Histogram {
+    count: u64,
+    sum: i128,
+    buckets: Vec<u64>,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram { count: 0, sum: 0, buckets: vec![0; Self::BUCKETS] }
+    }
+}
+
+impl Histogram {
+    /// Buckets to each doubling, as a power of two.
+    const BITS: u32 = 6;
+    const BUCKETS: usize = Self::bucket(i64::MAX) + 1;
+
+    /// The bucket of a value that is not negative.
+    #[inline]
+    const fn bucket(micros: i64) -> usize {
+        let magnitude = (micros as u64 | 1).ilog2();
+        let shift = magnitude.saturating_sub(Self::BITS);
+        ((shift as usize) << Self::BITS) + (micros >> shift) as usize
+    }
+
+    /// Twice the middle of a bucket: an integer, where the middle itself may be none.
+    fn twice_middle(bucket: usize) -> u64 {
+        let shift = (bucket >> Self::BITS).saturating_sub(1);
+        let first = ((bucket - (shift << Self::BITS)) as u64) << shift;
+        2 * first + ((1 << shift) - 1)
+    }
+
+    #[inline]
+    fn add(&mut self, (micros, times): Run) {
+        self.count += times;
+        self.sum += i128::from(micros) * i128::from(times);
+        self.buckets[Self::bucket(micros)] += times;
+    }
+
+    fn merge(&mut self, from: &Self) {
+        self.count += from.count;
+        self.sum += from.sum;
+        self.buckets.iter_mut().zip(&from.buckets).for_each(|(into, from)| *into += from);
+    }
+
+    fn summary(&self, percent: u64) -> Option<Summary> {
+        let middles = || self.buckets.iter().enumerate().map(|(bucket, &times)| (Self::twice_middle(bucket), times));
+        Summary::new(self.count, self.sum, false, percent, |rank| at_rank(middles(), rank))
+    }
+}
+
+/// Durations in µs that are kept one by one: exact at any size.
+#[derive(Clone, Debug, Default)]
+pub struct ExactDurations(Vec<i64>);
+
+impl ExactDurations {
+    /// Adds one duration. Durations are never negative; one that is counts as 0.
+    #[inline]
+    pub fn add(&mut self, micros: i64) {
+        self.0.push(micros.max(0));
+    }
+
+    pub fn merge(&mut self, mut from: Self) {
+        self.0.append(&mut from.0);
+    }
+
+    /// Mean, median and the value at `percent`. Nothing if there are no durations.
+    pub fn summary(mut self, percent: u64) -> Option<Summary> {
+        self.0.sort_unstable();
+        let sum = self.0.iter().copied().map(i128::from).sum();
+        Summary::new(self.0.len() as u64, sum, true, percent, |rank| twice(self.0[rank as usize - 1]))
+    }
+
+    /// Bytes in use outside of the value itself.
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<i64>()
+    }
+}
+
+/// What is said about durations, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    pub mean: f64,
+    /// Of an even number of values, the mean of the two in the middle.
+    pub median: f64,
+    /// The value at the percentage that was asked for, by nearest rank: of n values in order number ⌈n · percent / 100⌉.
+    pub percentile: f64,
+    /// Whether median and percentile are exact. If not, each is within 1 %; the mean is exact always.
+    pub exact: bool,
+}
+
+impl Summary {
+    /// `twice_at` gives twice the value at a rank, counted from 1.
+    fn new(count: u64, sum: i128, exact: bool, percent: u64, twice_at: impl Fn(u64) -> u64) -> Option<Summary> {
+        const SECOND: f64 = 1e6;
+        if count == 0 {
+            return None;
+        }
+        let middle = [count.div_ceil(2), count / 2 + 1].map(|rank| u128::from(twice_at(rank)));
+        let rank = (count * percent).div_ceil(100).clamp(1, count);
+        Some(Summary {
+            mean: sum as f64 / (count as f64 * SECOND),
+            median: (middle[0] + middle[1]) as f64 / (4.0 * SECOND),
+            percentile: twice_at(rank) as f64 / (2.0 * SECOND),
+            exact,
+        })
+    }
+}
+
+/// Twice a value that is not negative.
+fn twice(micros: i64) -> u64 {
+    2 * micros as u64
+}
+
+/// The value at a rank, counted from 1, of values in order that each occur a number of times.
+fn at_rank(values: impl Iterator<Item = (u64, u64)>, rank: u64) -> u64 {
+    let mut passed = 0;
+    let mut reached = values.skip_while(|(_, times)| {
+        passed += times;
+        passed < rank
+    });
+    reached.next().map_or(0, |(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn durations(values: impl IntoIterator<Item = i64>) -> Durations {
+        let mut durations = Durations::default();
+        values.into_iter().for_each(|micros| durations.add(micros));
+        durations
+    }
+
+    /// The plain answer: everything in a list, sorted.
+    fn plain(values: &[i64], percent: f64) -> Option<(f64, f64, f64)> {
+        let mut values: Vec<i64> = values.iter().map(|&micros| micros.max(0)).collect();
+        values.sort_unstable();
+        let count = values.len();
+        let at = |rank: usize| values[rank - 1] as f64 / 1e6;
+        let median = |count: usize| f64::midpoint(at(count.div_ceil(2)), at(count / 2 + 1));
+        let mean = |values: &[i64]| values.iter().sum::<i64>() as f64 / 1e6 / count as f64;
+        (count > 0).then(|| (mean(&values), median(count), at((percent * count as f64 / 100.0).ceil() as usize)))
+    }
+
+    fn near(a: f64, b: f64, error: f64) -> bool {
+        (a - b).abs() <= error * b.abs() + 1e-12
+    }
+
+    #[test]
+    fn none_say_nothing_and_take_no_memory() {
+        assert_eq!(Durations::default().summary(95), None);
+        assert_eq!(ExactDurations::default().summary(95), None);
+        assert_eq!(Durations::default().bytes(), 0);
+        assert_eq!(size_of::<Durations>(), 3 * size_of::<usize>());
+    }
+
+    #[test]
+    fn one_is_its_own_mean_median_and_percentile() {
+        let second = Summary { mean: 1.0, median: 1.0, percentile: 1.0, exact: true };
+        assert_eq!(durations([1_000_000]).summary(95), Some(second));
+        assert_eq!(durations([-5]).summary(50).map(|summary| summary.mean), Some(0.0));
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between() {
+        let summary = durations([4_000_000, 1_000_000, 2_000_000, 1_000_000]).summary(95).unwrap();
+        assert_eq!((summary.mean, summary.median, summary.percentile), (2.0, 1.5, 4.0));
+    }
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let seconds = |count: i64| durations((1..=count).map(|second| second * 1_000_000));
+        let at = |count, percent| seconds(count).summary(percent).unwrap().percentile;
+        assert_eq!([at(20, 95), at(21, 95), at(10, 90), at(3, 0), at(3, 100)], [19.0, 20.0, 9.0, 1.0, 3.0]);
+    }
+
+    #[test]
+    fn the_histogram_begins_at_the_4097th_distinct_value() {
+        let many = |count: i64| (0..count).flat_map(|micros| [micros * 1000; 3]);
+        assert!(durations(many(4096)).summary(95).unwrap().exact);
+        assert!(!durations(many(4097)).summary(95).unwrap().exact);
+
+        let halves = |count: i64| {
+            let mut half = durations(many(count).filter(|micros| micros % 2000 == 0));
+            half.merge(durations(many(count).filter(|micros| micros % 2000 != 0)));
+            half.summary(95).unwrap()
+        };
+        assert_eq!(Some(halves(4096)), durations(many(4096)).summary(95));
+        assert_eq!(Some(halves(4097)), durations(many(4097)).summary(95));
+    }
+
+    #[test]
+    fn buckets_follow_one_another_and_hold_their_middle() {
+        for bucket in 0..Histogram::BUCKETS {
+            let middle = (Histogram::twice_middle(bucket) / 2) as i64;
+            assert_eq!(Histogram::bucket(middle), bucket);
+        }
+        assert_eq!(Histogram::BUCKETS, 3712);
+    }
+
+    #[test]
+    fn the_longest_durations_do_not_overflow() {
+        let mut all = durations((0..5000).map(|less| i64::MAX - less * (1 << 50)));
+        all.merge(durations([i64::MAX; 10]));
+        let summary = all.summary(100).unwrap();
+        assert!(!summary.exact && near(summary.percentile, i64::MAX as f64 / 1e6, 0.01));
+    }
+
+    proptest! {
+        #[test]
+        fn few_values_are_exact(values in prop::collection::vec(-5..3000i64, 0..2000)) {
+            let expected = plain(&values, 95.0);
+            let mut kept = ExactDurations::default();
+            values.iter().for_each(|&micros| kept.add(micros));
+            for summary in [durations(values).summary(95), kept.summary(95)] {
+                let found = summary.map(|s| (s.mean, s.median, s.percentile));
+                prop_assert_eq!(found.is_some(), expected.is_some());
+                let pairs = found.zip(expected).map(|(a, b)| [(a.0, b.0), (a.1, b.1), (a.2, b.2)]);
+                prop_assert!(pairs.iter().flatten().all(|(a, b)| near(*a, *b, 1e-12)));
+                prop_assert!(summary.is_none_or(|summary| summary.exact));
+            }
+        }
+
+        #[test]
+        fn the_histogram_is_within_one_percent(seed in prop::collection::vec(0..1i64 << 40, 10), spread in 1..1i64 << 20) {
+            let values: Vec<i64> = seed.iter().flat_map(|&from| (0..1000).map(move |n| from + n * spread)).collect();
+            let (mean, median, percentile) = plain(&values, 95.0).unwrap();
+            let summary = durations(values).summary(95).unwrap();
+            prop_assert!(near(summary.mean, mean, 1e-12));
+            prop_assert!(near(summary.median, median, 0.01) && near(summary.percentile, percentile, 0.01));
+        }
+
+        #[test]
+        fn merging_has_no_order(
+            parts in prop::collection::vec((0..20_000i64, 0..4500i64, 1..3i64), 3),
+            order in Just([0usize, 1, 2]).prop_shuffle(),
+        ) {
+            let part = |n: usize| durations((0..parts[n].1).map(|step| parts[n].0 + step * parts[n].2));
+            let together = durations((0..3).flat_map(|n| (0..parts[n].1).map(move |step| (n, step)))
+                .map(|(n, step)| parts[n].0 + step * parts[n].2));
+            let [a, b, c] = order.map(part);
+            let (mut left, mut right) = (a.clone(), b.clone());
+            left.merge(b);
+            left.merge(c.clone());
+            right.merge(c);
+            let mut outer = a;
+            outer.merge(right);
+            let expected = together.summary(95);
+            prop_assert_eq!(left.summary(95), expected);
+            prop_assert_eq!(outer.summary(95), expected);
+        }
+    }
+}

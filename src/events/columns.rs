@@ -1,0 +1,277 @@
+//! Roles ⇄ the user's columns: which column of a file is the visitor, the time, the event.
+
+use serde::{Deserialize, Serialize};
+
+use super::predicate::Condition;
+use super::raw::{UseAs, Wanted};
+use crate::error::{Error, Result, nearest};
+
+/// The columns as the user named them; what is not named is guessed from [`Role::guesses`].
+///
+/// The name `none` says that the log has no such column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roles {
+    pub visitor: Option<String>,
+    pub time: Option<String>,
+    pub event: Option<String>,
+    pub page: Option<String>,
+    pub value: Option<String>,
+    pub session: Option<String>,
+}
+
+/// What a column can be to clickpath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Visitor,
+    Time,
+    Event,
+    Page,
+    Value,
+    Session,
+}
+
+impl Role {
+    pub const ALL: [Role; 6] = [Role::Visitor, Role::Time, Role::Event, Role::Page, Role::Value, Role::Session];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Visitor => "visitor",
+            Role::Time => "time",
+            Role::Event => "event",
+            Role::Page => "page",
+            Role::Value => "value",
+            Role::Session => "session",
+        }
+    }
+
+    /// Common names of such a column, best first. Names of one group are equally good: two of them in one file are ambiguous.
+    ///
+    /// A session column is never guessed: in some systems that name holds the visitor.
+    pub fn guesses(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Role::Visitor => &[
+                &["visitor_id", "visitor", "visitorid"],
+                &["user_pseudo_id", "distinct_id", "anonymous_id", "anonymousid", "domain_userid", "fullvisitorid"],
+                &["client_id", "clientid", "cookie_id", "cookie", "device_id", "amplitude_id"],
+                &["user_id", "userid", "user", "uid", "customer_id", "person_id"],
+                &["ip", "ip_address", "client_ip", "remote_addr", "remote_host", "host"],
+            ],
+            Role::Time => &[
+                &["ts", "timestamp", "time"],
+                &["event_timestamp", "event_time", "eventtime", "datetime", "date_time"],
+                &["derived_tstamp", "collector_tstamp", "original_timestamp", "occurred_at", "created_at"],
+                &["client_event_time", "received_at", "date"],
+            ],
+            Role::Event => &[&["event", "event_name", "eventname"], &["event_type", "action", "activity"]],
+            Role::Page => &[
+                &["page"],
+                &["page_path", "page_urlpath", "path"],
+                &["page_location", "page_url", "url", "current_url"],
+                &["uri", "request", "screen_name"],
+            ],
+            Role::Value => &[&["value", "revenue"], &["event_value", "purchase_value", "order_value", "amount"]],
+            Role::Session => &[],
+        }
+    }
+}
+
+/// Which columns the questions of a run read beside the visitor and the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    pub event: bool,
+    pub page: bool,
+    pub value: bool,
+    pub session: bool,
+    /// Names of the columns whose values break answers down.
+    pub dimensions: Vec<String>,
+    /// Conditions on single events, on columns by name.
+    pub conditions: Vec<Condition>,
+}
+
+/// The columns of one file, by their place in the batches that are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// What to ask the source for.
+    pub wanted: Vec<Wanted>,
+    pub visitor: usize,
+    pub time: usize,
+    pub event: Option<usize>,
+    pub page: Option<usize>,
+    pub value: Option<usize>,
+    pub session: Option<usize>,
+    pub dimensions: Vec<usize>,
+    pub conditions: Vec<usize>,
+}
+
+impl Mapping {
+    /// Finds the columns that `scan` needs among the `columns` of a file.
+    pub fn new(columns: &[String], roles: &Roles, scan: &Scan) -> Result<Mapping> {
+        let mut wanted = Vec::new();
+        let mut want = |column: Option<usize>, use_as| column.map(|column| place(&mut wanted, column, use_as));
+        let required = |role| find(columns, roles, role)?.ok_or_else(|| missing(columns, role));
+        let visitor = required(Role::Visitor)?;
+        let time = required(Role::Time)?;
+        let optional = |role, needed: bool| if needed { find(columns, roles, role) } else { Ok(None) };
+        let visitor = want(Some(visitor), UseAs::Ids).unwrap_or_default();
+        let time = want(Some(time), UseAs::Values).unwrap_or_default();
+        let event = want(optional(Role::Event, scan.event)?, UseAs::Names);
+        let page = want(optional(Role::Page, scan.page)?, UseAs::Names);
+        let value = want(optional(Role::Value, scan.value)?, UseAs::Values);
+        let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
+        let mut named = |name: &str, use_as| Ok(place(&mut wanted, by_name(columns, name)?, use_as));
+        let dimensions = scan.dimensions.iter().map(|name| named(name, UseAs::Names)).collect::<Result<_>>()?;
+        let conditions = scan.conditions.iter().map(|c| named(&c.column, UseAs::Values)).collect::<Result<_>>()?;
+        Ok(Mapping { wanted, visitor, time, event, page, value, session, dimensions, conditions })
+    }
+}
+
+impl Mapping {
+    /// Each role or dimension that is read and the name of its column, for people.
+    pub fn roles(&self, columns: &[String], scan: &Scan) -> Vec<(String, String)> {
+        let name = |at: usize| columns[self.wanted[at].column].clone();
+        let optional = [
+            (Role::Event, self.event),
+            (Role::Page, self.page),
+            (Role::Value, self.value),
+            (Role::Session, self.session),
+        ];
+        let required = [(Role::Visitor, Some(self.visitor)), (Role::Time, Some(self.time))];
+        let roles = required.into_iter().chain(optional);
+        let mut roles: Vec<_> = roles.filter_map(|(role, at)| Some((role.name().to_owned(), name(at?)))).collect();
+        roles
+            .extend(scan.dimensions.iter().zip(&self.dimensions).map(|(dimension, &at)| (dimension.clone(), name(at))));
+        roles
+    }
+}
+
+fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
+    wanted.iter().position(|known| known.column == column).unwrap_or_else(|| {
+        wanted.push(Wanted { column, use_as });
+        wanted.len() - 1
+    })
+}
+
+/// The column of `role`: the one the user named, or the best guess.
+pub fn find(columns: &[String], roles: &Roles, role: Role) -> Result<Option<usize>> {
+    let named = match role {
+        Role::Visitor => &roles.visitor,
+        Role::Time => &roles.time,
+        Role::Event => &roles.event,
+        Role::Page => &roles.page,
+        Role::Value => &roles.value,
+        Role::Session => &roles.session,
+    };
+    match named.as_deref() {
+        Some("none") => Ok(None),
+        Some(name) => by_name(columns, name).map(Some),
+        None => guess(columns, role),
+    }
+}
+
+fn guess(columns: &[String], role: Role) -> Result<Option<usize>> {
+    for group in role.guesses() {
+        let found: Vec<usize> =
+            (0..columns.len()).filter(|&at| group.contains(&plain(&columns[at]).as_str())).collect();
+        match found[..] {
+            [] => continue,
+            [column] => return Ok(Some(column)),
+            _ => {
+                let names: Vec<&str> = found.iter().map(|&at| columns[at].as_str()).collect();
+                return Err(Error::mapping(format!(
+                    "the {} is ambiguous: the columns {} all look like it",
+                    role.name(),
+                    list(&names)
+                ))
+                .hint(format!("say which with --{} {}", role.name(), names[0])));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Lower case, with blanks, points and hyphens as underscores: `Visitor ID` is `visitor_id`.
+fn plain(name: &str) -> String {
+    name.trim().trim_start_matches('$').to_lowercase().replace([' ', '-', '.'], "_")
+}
+
+/// The column called `name`, or an error with near misses.
+pub fn by_name(columns: &[String], name: &str) -> Result<usize> {
+    let exact = columns.iter().position(|column| column == name);
+    let folded = || columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+    exact.or_else(folded).ok_or_else(|| {
+        let error = Error::mapping(format!("there is no column {name:?}; the columns are {}", list(columns)));
+        match nearest(name, columns.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean {near:?}?")),
+            None => error,
+        }
+    })
+}
+
+fn missing(columns: &[String], role: Role) -> Error {
+    let error = Error::mapping(format!("no column looks like the {}; the columns are {}", role.name(), list(columns)));
+    match columns {
+        [only] if only.contains([',', ';', '\t', '|']) => {
+            error.hint("the file has a single column: is the delimiter right? say it with --delimiter")
+        }
+        _ => error.hint(format!("name it with --{} COLUMN", role.name())),
+    }
+}
+
+/// Names as a list for a message, at most 40 of them.
+fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<String> = names.iter().take(40).map(|name| format!("{:?}", name.as_ref())).collect();
+    let rest = names.len().saturating_sub(40);
+    if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(names: &str) -> Vec<String> {
+        names.split(' ').map(str::to_owned).collect()
+    }
+
+    fn map(names: &str, roles: &Roles, scan: &Scan) -> Result<Mapping> {
+        Mapping::new(&columns(names), roles, scan)
+    }
+
+    #[test]
+    fn roles_are_guessed_and_only_needed_columns_are_read() {
+        let scan = Scan { event: true, dimensions: vec!["device".into()], ..Scan::default() };
+        let mapping = map("page Time User-ID event device", &Roles::default(), &scan).unwrap();
+        let read: Vec<usize> = mapping.wanted.iter().map(|w| w.column).collect();
+        assert_eq!(read, [2, 1, 3, 4]);
+        assert_eq!((mapping.event, mapping.page, mapping.dimensions), (Some(2), None, vec![3]));
+    }
+
+    #[test]
+    fn one_column_may_serve_twice() {
+        let scan = Scan { event: true, dimensions: vec!["event".into()], ..Scan::default() };
+        let mapping = map("visitor_id ts event", &Roles::default(), &scan).unwrap();
+        assert_eq!((mapping.wanted.len(), mapping.event, mapping.dimensions), (3, Some(2), vec![2]));
+    }
+
+    #[test]
+    fn errors_name_the_columns_and_the_flag() {
+        let none = map("a b", &Roles::default(), &Scan::default()).unwrap_err();
+        assert!(none.to_string().contains("\"a\", \"b\"") && none.advice().unwrap().contains("--visitor"), "{none}");
+        let two = map("client_id cookie_id ts", &Roles::default(), &Scan::default()).unwrap_err();
+        assert!(
+            two.to_string().contains("ambiguous") && two.advice().unwrap().contains("--visitor client_id"),
+            "{two}"
+        );
+        let typo = Roles { visitor: Some("vistor".into()), ..Roles::default() };
+        let near = map("visitor ts", &typo, &Scan::default()).unwrap_err();
+        assert_eq!(near.advice(), Some("did you mean \"visitor\"?"));
+        let glued = map("visitor;ts;event", &Roles::default(), &Scan::default()).unwrap_err();
+        assert!(glued.advice().unwrap().contains("--delimiter"));
+    }
+
+    #[test]
+    fn none_switches_a_guess_off() {
+        let roles = Roles { page: Some("none".into()), ..Roles::default() };
+        let scan = Scan { page: true, ..Scan::default() };
+        assert_eq!(map("visitor ts page", &roles, &scan).unwrap().page, None);
+    }
+}

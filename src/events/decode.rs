@@ -1,0 +1,432 @@
+//! Raw batches → event batches: visitors classified, times read, names coded, conditions tested.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::{DataType, TimeUnit};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::account::Account;
+use super::batch::{Columns, EventBatch};
+use super::columns::{Mapping, Scan};
+use super::page::PageRule;
+use super::predicate::Test;
+use super::raw::{Origin, RawBatch, Reason, Reject};
+use super::texts::{Texts, amounts, times};
+use super::timestamp::Clock;
+use crate::budget::{Budget, human};
+use crate::dictionary::{Cache, Dictionary, Shared};
+use crate::error::{Error, Result};
+use crate::ids::{Code, MISSING, NO_VALUE, VisitorId};
+
+/// How the records of a run are read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub scan: Scan,
+    pub page: PageRule,
+    pub clock: Clock,
+    /// Events before this time are filtered, in µs.
+    pub from: Option<i64>,
+    /// Events at or after this time are filtered, in µs.
+    pub to: Option<i64>,
+    /// Whether rejected records are kept for a file of rejects.
+    pub keep_rejects: bool,
+}
+
+/// The names of a run, filled by all threads.
+#[derive(Debug, Default)]
+pub struct Dictionaries {
+    pub event: Shared,
+    pub page: Shared,
+    pub dimensions: Vec<Shared>,
+    bytes: AtomicUsize,
+}
+
+impl Dictionaries {
+    pub fn new(dimensions: usize) -> Self {
+        Dictionaries { dimensions: (0..dimensions).map(|_| Shared::default()).collect(), ..Self::default() }
+    }
+
+    /// The closed dictionaries: events, pages, dimensions.
+    pub fn close(self) -> (Dictionary, Dictionary, Vec<Dictionary>) {
+        (self.event.close(), self.page.close(), self.dimensions.into_iter().map(Shared::close).collect())
+    }
+
+    /// Counts `grown` bytes of the names of `role`; over a quarter of the memory is too much.
+    fn grow(&self, grown: usize, role: &str, names: &Shared, budget: &Budget) -> Result<()> {
+        if grown == 0 {
+            return Ok(());
+        }
+        budget.take(grown, "the names")?;
+        let bytes = self.bytes.fetch_add(grown, Ordering::Relaxed) + grown;
+        if bytes <= budget.limit() / 4 {
+            return Ok(());
+        }
+        let limit = human(budget.limit() / 4);
+        Err(Error::limit(format!(
+            "the log has too many different names for {role}: they take more than {limit}, a quarter of the memory limit; five of them are {:?}",
+            names.examples()
+        ))
+        .hint("fold ids in pages with --fold-ids, leave the column out, or give more memory with --memory"))
+    }
+}
+
+/// One thread's reader of raw batches, with what it has learnt and counted.
+pub struct Decoder<'r> {
+    reading: &'r Reading,
+    dictionaries: &'r Dictionaries,
+    budget: &'r Budget,
+    clock: Clock,
+    tests: Vec<Test>,
+    names: Vec<NameColumn>,
+    keep: Vec<u32>,
+    scratch: String,
+    pub account: Account,
+    /// Rejected records by file number, if they are kept.
+    pub rejects: Vec<(usize, Reject)>,
+    /// First and last time of a used event, in µs.
+    pub span: Option<(i64, i64)>,
+}
+
+/// What a thread remembers of one column of names.
+#[derive(Default)]
+struct NameColumn {
+    cache: Cache,
+    /// The dictionary met last and the code of each of its values, [`UNKNOWN`] until used.
+    values: Option<ArrayRef>,
+    codes: Vec<Code>,
+}
+
+const UNKNOWN: Code = Code::MAX;
+
+/// Which names a column holds.
+#[derive(Clone, Copy)]
+enum Names {
+    Event,
+    Page,
+    Dimension(usize),
+}
+
+impl<'r> Decoder<'r> {
+    pub fn new(reading: &'r Reading, dictionaries: &'r Dictionaries, budget: &'r Budget) -> Self {
+        Decoder {
+            clock: reading.clock.clone(),
+            tests: reading.scan.conditions.iter().map(Test::new).collect(),
+            names: (0..2 + reading.scan.dimensions.len()).map(|_| NameColumn::default()).collect(),
+            keep: Vec::new(),
+            scratch: String::new(),
+            account: Account::default(),
+            rejects: Vec::new(),
+            span: None,
+            reading,
+            dictionaries,
+            budget,
+        }
+    }
+
+    /// What was counted, the clock's notes included.
+    pub fn finish(mut self) -> (Account, Vec<(usize, Reject)>, Option<(i64, i64)>) {
+        self.account.clock = self.clock.notes;
+        (self.account, self.rejects, self.span)
+    }
+
+    /// Appends the events of `raw`, a part of file number `file`, to `batch`.
+    pub fn decode(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, batch: &mut EventBatch) -> Result<()> {
+        self.account.records += raw.rows as u64 + raw.rejected.len() as u64;
+        for reject in &raw.rejected {
+            self.reject(file, reject.clone())?;
+        }
+        let before = batch.columns.len();
+        self.times(file, raw, mapping, &mut batch.columns.time)?;
+        self.visitors(file, raw, mapping, batch, before)?;
+        let keep = std::mem::take(&mut self.keep);
+        self.account.used += keep.len() as u64;
+        let result = self.columns(raw, mapping, &keep, &mut batch.columns);
+        self.note_span(&batch.columns.time[before..]);
+        self.keep = keep;
+        result
+    }
+
+    fn note_span(&mut self, times: &[i64]) {
+        let Some((low, high)) = times.iter().copied().min().zip(times.iter().copied().max()) else { return };
+        self.span = Some(self.span.map_or((low, high), |(first, last)| (first.min(low), last.max(high))));
+    }
+
+    fn reject(&mut self, file: usize, reject: Reject) -> Result<()> {
+        self.account.reject(file, &reject);
+        if self.reading.keep_rejects {
+            let text = reject.text.as_ref().map_or(0, Vec::len);
+            self.budget.take(size_of::<(usize, Reject)>() + text, "the rejected records")?;
+            self.rejects.push((file, reject));
+        }
+        Ok(())
+    }
+
+    fn reject_row(&mut self, file: usize, origin: &Origin, row: usize, reason: Reason) -> Result<()> {
+        self.reject(file, Reject { place: origin.place(row), reason, text: origin.text(row) })
+    }
+
+    /// Reads the times and keeps the rows whose time is readable and asked for.
+    fn times(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, out: &mut Vec<i64>) -> Result<()> {
+        self.keep.clear();
+        let column = &raw.columns[mapping.time];
+        if let Some(plain) = plain_times(column).filter(|_| self.reading.from.is_none() && self.reading.to.is_none()) {
+            out.extend_from_slice(plain);
+            self.keep.extend(0..raw.rows as u32);
+            return Ok(());
+        }
+        let (from, to) = (self.reading.from.unwrap_or(i64::MIN), self.reading.to.unwrap_or(i64::MAX));
+        let mut read = times(column)?;
+        for row in 0..raw.rows {
+            match read(row, &mut self.clock) {
+                Some(Ok(time)) if time >= from && time < to => {
+                    out.push(time);
+                    self.keep.push(row as u32);
+                }
+                Some(Ok(_)) => self.account.filtered += 1,
+                Some(Err(())) => self.reject_row(file, &raw.origin, row, Reason::BadTime)?,
+                None => self.reject_row(file, &raw.origin, row, Reason::NoTime)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the visitors of the kept rows and drops the rows that have none.
+    fn visitors(
+        &mut self,
+        file: usize,
+        raw: &RawBatch,
+        mapping: &Mapping,
+        batch: &mut EventBatch,
+        before: usize,
+    ) -> Result<()> {
+        let texts = Texts::new(&raw.columns[mapping.visitor])?;
+        let mut keep = std::mem::take(&mut self.keep);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut kept = 0;
+        for at in 0..keep.len() {
+            let row = keep[at];
+            match visitor(&texts, row as usize, &mut scratch) {
+                Ok(id) => {
+                    batch.keys.push(id);
+                    if kept != at {
+                        keep[kept] = row;
+                        batch.columns.time[before + kept] = batch.columns.time[before + at];
+                    }
+                    kept += 1;
+                }
+                Err(reason) => self.reject_row(file, &raw.origin, row as usize, reason)?,
+            }
+        }
+        keep.truncate(kept);
+        batch.columns.time.truncate(before + kept);
+        (self.keep, self.scratch) = (keep, scratch);
+        Ok(())
+    }
+
+    fn columns(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], batch: &mut Columns) -> Result<()> {
+        let scan = &self.reading.scan;
+        if scan.event {
+            self.names(Names::Event, mapping.event.map(|at| &raw.columns[at]), keep, &mut batch.event)?;
+        }
+        if scan.page {
+            self.names(Names::Page, mapping.page.map(|at| &raw.columns[at]), keep, &mut batch.page)?;
+        }
+        batch.dimensions.resize_with(scan.dimensions.len(), Vec::new);
+        for (dimension, &at) in mapping.dimensions.iter().enumerate() {
+            let column = Some(&raw.columns[at]);
+            self.names(Names::Dimension(dimension), column, keep, &mut batch.dimensions[dimension])?;
+        }
+        if scan.session {
+            sessions(mapping.session.map(|at| &raw.columns[at]), keep, &mut batch.session)?;
+        }
+        if scan.value {
+            self.values(mapping.value.map(|at| &raw.columns[at]), keep, &mut batch.value)?;
+        }
+        if !self.tests.is_empty() {
+            self.bits(raw, mapping, keep, &mut batch.bits)?;
+        }
+        Ok(())
+    }
+
+    fn names(&mut self, names: Names, column: Option<&ArrayRef>, keep: &[u32], out: &mut Vec<Code>) -> Result<()> {
+        let Some(column) = column else {
+            out.resize(out.len() + keep.len(), MISSING);
+            return Ok(());
+        };
+        let slot = match names {
+            Names::Event => 0,
+            Names::Page => 1,
+            Names::Dimension(dimension) => 2 + dimension,
+        };
+        let mut memory = std::mem::take(&mut self.names[slot]);
+        let mut bad = 0;
+        let result = match column.data_type() {
+            DataType::Dictionary(key, _) if **key == DataType::Int32 => {
+                self.dictionary(names, column, keep, &mut memory, &mut bad, out)
+            }
+            _ => self.texts(names, column, keep, &mut memory, &mut bad, out),
+        };
+        self.names[slot] = memory;
+        self.account.null(&self.column_name(names), bad);
+        result
+    }
+
+    fn texts(
+        &self,
+        names: Names,
+        column: &ArrayRef,
+        keep: &[u32],
+        memory: &mut NameColumn,
+        bad: &mut u64,
+        out: &mut Vec<Code>,
+    ) -> Result<()> {
+        let texts = Texts::new(column)?;
+        let mut scratch = String::new();
+        out.reserve(keep.len());
+        for &row in keep {
+            let code = match texts.get(row as usize, &mut scratch) {
+                None => MISSING,
+                Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
+            };
+            *bad += u64::from(code == UNKNOWN);
+            out.push(if code == UNKNOWN { MISSING } else { code });
+        }
+        Ok(())
+    }
+
+    /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it.
+    fn dictionary(
+        &self,
+        names: Names,
+        column: &ArrayRef,
+        keep: &[u32],
+        memory: &mut NameColumn,
+        bad: &mut u64,
+        out: &mut Vec<Code>,
+    ) -> Result<()> {
+        let array = column.as_dictionary::<Int32Type>();
+        let (keys, values) = (array.keys(), array.values());
+        if !memory.values.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
+            memory.values = Some(Arc::clone(values));
+            memory.codes.clear();
+            memory.codes.resize(values.len(), UNKNOWN);
+        }
+        let texts = Texts::new(values)?;
+        let mut scratch = String::new();
+        out.reserve(keep.len());
+        for &row in keep {
+            if keys.is_null(row as usize) {
+                out.push(MISSING);
+                continue;
+            }
+            let value = keys.value(row as usize) as usize;
+            let mut code = memory.codes[value];
+            if code == UNKNOWN {
+                code = match texts.get(value, &mut scratch) {
+                    None => MISSING,
+                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
+                };
+                if code == UNKNOWN {
+                    *bad += 1;
+                    code = MISSING;
+                } else {
+                    memory.codes[value] = code;
+                }
+            }
+            out.push(code);
+        }
+        Ok(())
+    }
+
+    /// The run's code of a raw name; [`UNKNOWN`] if it is not UTF-8.
+    fn code(&self, names: Names, raw: &[u8]) -> Result<Code> {
+        let Ok(text) = std::str::from_utf8(raw) else { return Ok(UNKNOWN) };
+        let (shared, name) = match names {
+            Names::Event => (&self.dictionaries.event, text.into()),
+            Names::Page => (&self.dictionaries.page, self.reading.page.page(text)),
+            Names::Dimension(dimension) => (&self.dictionaries.dimensions[dimension], text.into()),
+        };
+        let (code, grown) = shared.intern(&name);
+        self.dictionaries.grow(grown, &self.column_name(names), shared, self.budget)?;
+        Ok(code)
+    }
+
+    fn column_name(&self, names: Names) -> String {
+        match names {
+            Names::Event => "event".to_owned(),
+            Names::Page => "page".to_owned(),
+            Names::Dimension(dimension) => self.reading.scan.dimensions[dimension].clone(),
+        }
+    }
+
+    fn values(&mut self, column: Option<&ArrayRef>, keep: &[u32], out: &mut Vec<i64>) -> Result<()> {
+        let Some(column) = column else {
+            out.resize(out.len() + keep.len(), NO_VALUE);
+            return Ok(());
+        };
+        let mut read = amounts(column)?;
+        let mut bad = 0;
+        out.extend(keep.iter().map(|&row| match read(row as usize) {
+            Some(Ok(amount)) => amount,
+            None => NO_VALUE,
+            Some(Err(())) => {
+                bad += 1;
+                NO_VALUE
+            }
+        }));
+        self.account.null("value", bad);
+        Ok(())
+    }
+
+    fn bits(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], out: &mut Vec<u64>) -> Result<()> {
+        let start = out.len();
+        out.resize(start + keep.len(), 0);
+        for (bit, (test, &at)) in self.tests.iter().zip(&mapping.conditions).enumerate() {
+            let texts = Texts::new(&raw.columns[at])?;
+            for (bits, &row) in out[start..].iter_mut().zip(keep) {
+                let text = texts.get(row as usize, &mut self.scratch).and_then(|text| std::str::from_utf8(text).ok());
+                *bits |= u64::from(text.is_some_and(|text| test.holds(text))) << bit;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of a column of UTC microseconds without nulls.
+fn plain_times(column: &ArrayRef) -> Option<&[i64]> {
+    let utc = matches!(column.data_type(), DataType::Timestamp(TimeUnit::Microsecond, Some(_)));
+    (utc && column.null_count() == 0).then(|| &column.as_primitive::<TimestampMicrosecondType>().values()[..])
+}
+
+#[inline]
+fn visitor<'t>(texts: &'t Texts<'_>, row: usize, scratch: &'t mut String) -> Result<VisitorId<'t>, Reason> {
+    let text = texts.get(row, scratch).filter(|text| !text.is_empty()).ok_or(Reason::NoVisitor)?;
+    let id = VisitorId::parse(text);
+    match id {
+        VisitorId::Text(text) if std::str::from_utf8(text).is_err() => Err(Reason::InvalidUtf8),
+        _ => Ok(id),
+    }
+}
+
+/// Session ids that say "none" in exports that have no null for it.
+const NO_SESSION: [&[u8]; 5] = [b"", b"-1", b"null", b"NULL", b"(not set)"];
+
+/// Session ids as 64-bit hashes; 0 is none. They are compared within one visitor only: with a thousand sessions of one visitor the
+/// chance that two of them meet is below 10⁻¹³.
+fn sessions(column: Option<&ArrayRef>, keep: &[u32], out: &mut Vec<u64>) -> Result<()> {
+    let Some(column) = column else {
+        out.resize(out.len() + keep.len(), 0);
+        return Ok(());
+    };
+    let texts = Texts::new(column)?;
+    let mut scratch = String::new();
+    out.extend(keep.iter().map(|&row| match texts.get(row as usize, &mut scratch) {
+        Some(id) if !NO_SESSION.contains(&id) => xxh3_64(id).max(1),
+        _ => 0,
+    }));
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Raw columns → events: roles, row predicates, node inputs. Names become codes here, once per distinct name.
+
+mod account;
+mod batch;
+mod columns;
+mod decode;
+mod nodes;
+mod page;
+mod predicate;
+mod raw;
+mod texts;
+mod timestamp;
+
+pub use account::{Account, FirstReject};
+pub use batch::{Columns, EventBatch, IdArena, Keys};
+pub use columns::{Mapping, Role, Roles, Scan, by_name, find};
+pub use decode::{Decoder, Dictionaries, Reading};
+pub use nodes::{Group, NodeKind, NodeRule, NodeTable, PageViews, glob};
+pub use page::PageRule;
+pub use predicate::{Comparison, Condition};
+pub use raw::{Origin, RawBatch, Reason, Reject, SHOWN, UseAs, Wanted, shown};
+pub use timestamp::{Clock, ClockNotes, DAY, SECOND, epoch};

@@ -1,0 +1,167 @@
+//! Raw URLs → pages.
+
+use std::borrow::Cow;
+
+/// What of a URL makes a page. By default its path only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PageRule {
+    /// `/order/18223` becomes `/order/:id`: numbers, UUIDs and long hex strings that fill a path segment.
+    pub fold_ids: bool,
+}
+
+impl PageRule {
+    /// The page of a raw URL, path, or screen name.
+    ///
+    /// A URL or path loses scheme, host, query and fragment, a last `index.html` and trailing slashes; percent-encoding is decoded where
+    /// that is safe. Any other text is a screen's or content's name and stays as it is, without blanks around it.
+    pub fn page<'a>(&self, raw: &'a str) -> Cow<'a, str> {
+        let raw = raw.trim();
+        let Some(path) = path(raw) else { return Cow::Borrowed(raw) };
+        let path = path.strip_suffix("/index.html").map_or(path, |folder| if folder.is_empty() { "/" } else { folder });
+        let path = match path.trim_end_matches('/') {
+            "" => "/",
+            trimmed => trimmed,
+        };
+        let page = if path.contains('%') { Cow::Owned(decode(path)) } else { Cow::Borrowed(path) };
+        if self.fold_ids { fold_ids(page) } else { page }
+    }
+}
+
+/// The path of a URL or path; `None` if the text is neither.
+fn path(raw: &str) -> Option<&str> {
+    let after_scheme = raw.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map(|(_, rest)| rest);
+    let from_host = after_scheme.or_else(|| raw.strip_prefix("//"));
+    let path = match from_host {
+        Some(rest) => {
+            rest.find(['/', '?', '#']).map_or("/", |at| if rest.as_bytes()[at] == b'/' { &rest[at..] } else { "/" })
+        }
+        None if raw.starts_with('/') => raw,
+        None => return None,
+    };
+    Some(path.find(['?', '#']).map_or(path, |end| &path[..end]))
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+/// Decodes percent-encoding once where the result cannot change what the path means: unreserved ASCII (RFC 3986, 2.3) and valid UTF-8
+/// from U+00A0 on. Everything else stays encoded, its hex digits in upper case.
+fn decode(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let (mut page, mut at) = (String::with_capacity(path.len()), 0);
+    while at < bytes.len() {
+        let run = escaped_run(&bytes[at..]);
+        if run.is_empty() {
+            let next = path[at + 1..].find('%').map_or(bytes.len(), |skip| at + 1 + skip);
+            page.push_str(&path[at..next]);
+            at = next;
+            continue;
+        }
+        at += 3 * run.len();
+        push_decoded(&run, &mut page);
+    }
+    page
+}
+
+/// The bytes that the `%XX` at the beginning of `text` stand for.
+fn escaped_run(text: &[u8]) -> Vec<u8> {
+    let hex = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
+    let triple = |part: &[u8]| Some(hex(*part.get(1)?)? << 4 | hex(*part.get(2)?)?);
+    text.chunks(3).map_while(|part| (part[0] == b'%').then(|| triple(part)).flatten()).collect()
+}
+
+fn push_decoded(run: &[u8], page: &mut String) {
+    for chunk in run.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~') || c >= '\u{a0}' {
+                page.push(c);
+            } else {
+                push_encoded(c.encode_utf8(&mut [0; 4]).as_bytes(), page);
+            }
+        }
+        push_encoded(chunk.invalid(), page);
+    }
+}
+
+fn push_encoded(bytes: &[u8], page: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in bytes {
+        page.push('%');
+        page.push(DIGITS[usize::from(byte >> 4)] as char);
+        page.push(DIGITS[usize::from(byte & 15)] as char);
+    }
+}
+
+fn fold_ids(page: Cow<'_, str>) -> Cow<'_, str> {
+    if !page.split('/').any(is_id) {
+        return page;
+    }
+    let parts: Vec<&str> = page.split('/').map(|part| if is_id(part) { ":id" } else { part }).collect();
+    Cow::Owned(parts.join("/"))
+}
+
+/// Numbers, UUIDs and hex strings of at least 16 digits.
+fn is_id(part: &str) -> bool {
+    let all = |test: fn(&u8) -> bool| part.as_bytes().iter().all(test);
+    !part.is_empty()
+        && (all(u8::is_ascii_digit)
+            || (part.len() >= 16 && all(u8::is_ascii_hexdigit))
+            || (part.len() == 36 && all(|b| b.is_ascii_hexdigit() || *b == b'-')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(raw: &str) -> String {
+        PageRule::default().page(raw).into_owned()
+    }
+
+    #[test]
+    fn a_page_is_the_path() {
+        for raw in [
+            "/shop",
+            "/shop/",
+            "/shop?a=1",
+            "/shop#top",
+            "https://x.com/shop",
+            "https://x.com/shop/?a=/b/",
+            "//x.com/shop",
+            "/shop/index.html",
+            " /shop ",
+        ] {
+            assert_eq!(page(raw), "/shop", "{raw}");
+        }
+        for raw in ["/", "https://x.com", "https://x.com/", "https://x.com?q=1", "/index.html", "//x.com", "///"] {
+            assert_eq!(page(raw), "/", "{raw}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_names() {
+        assert_eq!(page("Checkout Screen"), "Checkout Screen");
+        assert_eq!(page("what? 50% off"), "what? 50% off");
+    }
+
+    #[test]
+    fn percent_encoding_is_decoded_where_it_is_safe() {
+        assert_eq!(page("/caf%C3%A9"), "/café");
+        assert_eq!(page("/%D8%B3%D9%84%D8%A7%D9%85"), "/سلام");
+        assert_eq!(page("/%7euser/%61"), "/~user/a");
+        assert_eq!(page("/a%2fb%25%3f%23"), "/a%2Fb%25%3F%23");
+        assert_eq!(page("/%e4%00%1b[%c2%85"), "/%E4%00%1B[%C2%85", "invalid bytes and controls stay encoded");
+        assert_eq!(page("/100%/x%4"), "/100%/x%4");
+        assert_eq!(page("/%2541"), "/%2541", "decoded once only");
+    }
+
+    #[test]
+    fn ids_fold_on_request() {
+        let folded = |raw| PageRule { fold_ids: true }.page(raw).into_owned();
+        assert_eq!(folded("/order/18223/items"), "/order/:id/items");
+        assert_eq!(folded("/u/550e8400-e29b-41d4-a716-446655440000"), "/u/:id");
+        assert_eq!(folded("/face/deadbeefdeadbeef"), "/face/:id");
+        assert_eq!(folded("/face/2nd"), "/face/2nd");
+    }
+}

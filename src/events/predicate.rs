@@ -1,0 +1,118 @@
+//! Conditions on single events: `price >= 10`.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A comparison of a column's value with a literal. No value is no match.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Condition {
+    pub column: String,
+    pub comparison: Comparison,
+    /// A text that reads as a number is compared as a number with values that read as numbers.
+    pub literal: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// All signs, the longer ones first so that they are found first.
+    pub const SIGNS: [(&'static str, Comparison); 8] = [
+        ("<=", Comparison::LessOrEqual),
+        (">=", Comparison::GreaterOrEqual),
+        ("<>", Comparison::NotEqual),
+        ("!=", Comparison::NotEqual),
+        ("==", Comparison::Equal),
+        ("=", Comparison::Equal),
+        ("<", Comparison::Less),
+        (">", Comparison::Greater),
+    ];
+
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Comparison::Equal => ordering.is_eq(),
+            Comparison::NotEqual => ordering.is_ne(),
+            Comparison::Less => ordering.is_lt(),
+            Comparison::LessOrEqual => ordering.is_le(),
+            Comparison::Greater => ordering.is_gt(),
+            Comparison::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = Comparison::SIGNS.iter().rfind(|(_, c)| *c == self.comparison).map_or("=", |(sign, _)| sign);
+        write!(f, "{} {sign} '{}'", self.column, self.literal)
+    }
+}
+
+/// A condition made ready for many values.
+#[derive(Clone, Debug)]
+pub struct Test {
+    comparison: Comparison,
+    literal: String,
+    number: Option<f64>,
+}
+
+impl Test {
+    pub fn new(condition: &Condition) -> Self {
+        Test {
+            comparison: condition.comparison,
+            number: number(&condition.literal),
+            literal: condition.literal.clone(),
+        }
+    }
+
+    /// Whether `value` fulfils the condition. An empty value is no value.
+    pub fn holds(&self, value: &str) -> bool {
+        if value.is_empty() {
+            return false;
+        }
+        let ordering = match (number(value), self.number) {
+            (Some(value), Some(literal)) => value.total_cmp(&literal),
+            // A number is never compared with a word by size, but they do differ.
+            (None, Some(_)) if self.comparison != Comparison::NotEqual => return false,
+            _ => value.cmp(&self.literal),
+        };
+        self.comparison.holds(ordering)
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    let number: f64 = text.trim().parse().ok()?;
+    // `-0` equals `0` for people.
+    number.is_finite().then_some(number + 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(value: &str, comparison: Comparison, literal: &str) -> bool {
+        Test::new(&Condition { column: "c".into(), comparison, literal: literal.into() }).holds(value)
+    }
+
+    #[test]
+    fn numbers_compare_as_numbers_and_words_as_words() {
+        assert!(holds("9.50", Comparison::Equal, "9.5"));
+        assert!(holds("10", Comparison::Greater, "9"));
+        assert!(holds("b", Comparison::Greater, "a"));
+        assert!(!holds("b", Comparison::Less, "10"));
+        assert!(holds("b", Comparison::NotEqual, "10"));
+        assert!(holds("-0", Comparison::Equal, "0"));
+    }
+
+    #[test]
+    fn no_value_is_no_match() {
+        assert!(!holds("", Comparison::NotEqual, "a"));
+        assert!(!holds("", Comparison::Equal, ""));
+    }
+}

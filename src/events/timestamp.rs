@@ -1,0 +1,307 @@
+//! Times as logs write them → µs since 1970 in UTC.
+
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+pub const SECOND: i64 = 1_000_000;
+pub const DAY: i64 = 86_400 * SECOND;
+
+/// What the reading of local times had to decide, counted for the notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockNotes {
+    /// Local times that occur twice (end of summer time): the first reading was taken.
+    pub repeated: u64,
+    /// Local times that do not exist (start of summer time): moved forward.
+    pub skipped: u64,
+    /// Seconds numbered 60: read as 59.
+    pub leap: u64,
+}
+
+impl ClockNotes {
+    pub fn add(&mut self, other: ClockNotes) {
+        self.repeated += other.repeated;
+        self.skipped += other.skipped;
+        self.leap += other.leap;
+    }
+}
+
+/// Reads times, each thread with its own.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    zone: Tz,
+    format: Option<String>,
+    /// The date read last and its day number: neighbours in a log mostly share it.
+    last: ([u8; 10], i64),
+    pub notes: ClockNotes,
+}
+
+impl Clock {
+    /// A clock for inputs without a zone in `zone`, and with times in the strftime `format` if one is given.
+    pub fn new(zone: Tz, format: Option<String>) -> Self {
+        Clock { zone, format, last: (*b"1970-01-01", 0), notes: ClockNotes::default() }
+    }
+
+    /// The time that `text` says, in µs UTC: RFC 3339, `YYYY-MM-DD[ HH:MM[:SS[.f]]]` with or without a zone, or an epoch number whose
+    /// unit (s, ms, µs, ns) follows from its size; or the given format only.
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Option<i64> {
+        if self.format.is_some() {
+            return self.custom(text);
+        }
+        if text.len() >= 10 && text[4] == b'-' && text[7] == b'-' { self.calendar(text) } else { epoch_text(text) }
+    }
+
+    fn calendar(&mut self, text: &[u8]) -> Option<i64> {
+        let (date, rest) = text.split_first_chunk::<10>()?;
+        let midnight = self.day(date)?.checked_mul(DAY)?;
+        if rest.is_empty() {
+            return Some(self.local(midnight));
+        }
+        if !matches!(rest[0], b' ' | b'T' | b't') {
+            return None;
+        }
+        let (of_day, rest) = self.time_of_day(&rest[1..])?;
+        let local = midnight + of_day;
+        match zone_offset(rest)? {
+            Some(offset) => Some(local - offset),
+            None => Some(self.local(local)),
+        }
+    }
+
+    #[inline]
+    fn day(&mut self, date: &[u8; 10]) -> Option<i64> {
+        if *date == self.last.0 {
+            return Some(self.last.1);
+        }
+        let year = digits(&date[..4])?;
+        let day = NaiveDate::from_ymd_opt(year as i32, digits(&date[5..7])? as u32, digits(&date[8..])? as u32)?;
+        let number = day.signed_duration_since(NaiveDate::from_ymd_opt(1970, 1, 1)?).num_days();
+        self.last = (*date, number);
+        Some(number)
+    }
+
+    /// µs of the day and what follows them: `HH:MM[:SS[.f]]`.
+    #[inline]
+    fn time_of_day<'a>(&mut self, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
+        if text.len() < 5 || text[2] != b':' {
+            return None;
+        }
+        let (hour, minute) = (digits(&text[..2])?, digits(&text[3..5])?);
+        if hour > 23 || minute > 59 {
+            return None;
+        }
+        let minutes = (hour * 60 + minute) * 60 * SECOND;
+        let [b':', a, b, rest @ ..] = &text[5..] else { return Some((minutes, &text[5..])) };
+        let mut second = digits(&[*a, *b])?;
+        if second == 60 {
+            self.notes.leap += 1;
+            second = 59;
+        }
+        if second > 59 {
+            return None;
+        }
+        let (micros, rest) = fraction(rest)?;
+        Some((minutes + second * SECOND + micros, rest))
+    }
+
+    /// UTC of a local time in the clock's zone.
+    #[inline]
+    pub fn local(&mut self, local: i64) -> i64 {
+        if self.zone == Tz::UTC { local } else { self.in_zone(local) }
+    }
+
+    fn in_zone(&mut self, local: i64) -> i64 {
+        let Some(naive) = DateTime::<Utc>::from_timestamp_micros(local).map(|t| t.naive_utc()) else { return local };
+        match self.zone.from_local_datetime(&naive) {
+            LocalResult::Single(time) => time.timestamp_micros(),
+            LocalResult::Ambiguous(first, _) => {
+                self.notes.repeated += 1;
+                first.timestamp_micros()
+            }
+            LocalResult::None => {
+                self.notes.skipped += 1;
+                self.after_gap(naive).unwrap_or(local)
+            }
+        }
+    }
+
+    /// A skipped local time, moved forward by the length of the gap (RFC 5545 reads it with the offset before the gap).
+    fn after_gap(&self, naive: NaiveDateTime) -> Option<i64> {
+        let hours = [1, 2, 3, 6, 12, 24].map(Duration::hours);
+        hours.iter().find_map(|&back| {
+            let before = self.zone.from_local_datetime(&(naive - back)).earliest()?;
+            Some((before + back).timestamp_micros())
+        })
+    }
+
+    fn custom(&mut self, text: &[u8]) -> Option<i64> {
+        let text = std::str::from_utf8(text).ok()?;
+        let format = self.format.as_deref()?;
+        if let Ok(time) = DateTime::parse_from_str(text, format) {
+            return Some(time.timestamp_micros());
+        }
+        let naive = NaiveDateTime::parse_from_str(text, format)
+            .or_else(|_| NaiveDate::parse_from_str(text, format).map(|day| day.and_time(chrono::NaiveTime::MIN)))
+            .ok()?;
+        Some(self.local(naive.and_utc().timestamp_micros()))
+    }
+}
+
+/// µs of an epoch number; its size says its unit: below 10¹¹ seconds, below 10¹⁴ milliseconds, below 10¹⁷ microseconds, else nanoseconds.
+#[inline]
+pub fn epoch(number: i64) -> Option<i64> {
+    match number.unsigned_abs() {
+        0..100_000_000_000 => number.checked_mul(SECOND),
+        100_000_000_000..100_000_000_000_000 => number.checked_mul(1000),
+        100_000_000_000_000..100_000_000_000_000_000 => Some(number),
+        _ => Some(number.div_euclid(1000)),
+    }
+}
+
+/// The same for a number with a fraction, rounded to the µs.
+pub fn epoch_float(number: f64) -> Option<i64> {
+    let scale = match number.abs() {
+        size if size < 1e11 => 1e6,
+        size if size < 1e14 => 1e3,
+        size if size < 1e17 => 1.0,
+        _ => 1e-3,
+    };
+    let micros = (number * scale).round();
+    (micros.abs() < 9e18).then_some(micros as i64)
+}
+
+fn epoch_text(text: &[u8]) -> Option<i64> {
+    let number = std::str::from_utf8(text).ok()?.trim();
+    if !number.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        return None;
+    }
+    let Some((whole, decimals)) = number.split_once('.') else { return epoch(number.parse().ok()?) };
+    let seconds: i64 = whole.parse().ok()?;
+    // Exact for seconds with up to six decimals, where a binary float would round.
+    if seconds.unsigned_abs() < 100_000_000_000 && decimals.bytes().all(|b| b.is_ascii_digit()) && !decimals.is_empty()
+    {
+        let (micros, _) = fraction(format!(".{decimals}").as_bytes())?;
+        let sign = if whole.starts_with('-') { -1 } else { 1 };
+        return Some(seconds * SECOND + sign * micros);
+    }
+    epoch_float(number.parse().ok()?)
+}
+
+/// µs of `.f` with one to nine digits (further ones are cut), and what follows; nothing is 0.
+#[inline]
+fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [b'.' | b',', rest @ ..] = text else { return Some((0, text)) };
+    let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    if length == 0 {
+        return None;
+    }
+    let mut micros = 0;
+    for place in 0..6 {
+        micros = micros * 10 + rest.get(place).filter(|_| place < length).map_or(0, |b| i64::from(b - b'0'));
+    }
+    Some((micros, &rest[length..]))
+}
+
+/// Offset of a zone suffix in µs; `Some(None)` if there is none, `None` if it is not a zone.
+#[inline]
+fn zone_offset(text: &[u8]) -> Option<Option<i64>> {
+    match text.trim_ascii() {
+        b"" => Some(None),
+        b"Z" | b"z" | b"UTC" | b"GMT" => Some(Some(0)),
+        [sign @ (b'+' | b'-'), rest @ ..] => {
+            let minutes = match rest {
+                [a, b] => digits(&[*a, *b])? * 60,
+                [a, b, c, d] | [a, b, b':', c, d] => digits(&[*a, *b])? * 60 + digits(&[*c, *d])?,
+                _ => return None,
+            };
+            let offset = minutes * 60 * SECOND;
+            Some(Some(if *sign == b'-' { -offset } else { offset }))
+        }
+        _ => None,
+    }
+}
+
+#[inline]
+fn digits(text: &[u8]) -> Option<i64> {
+    text.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(text: &str) -> Option<i64> {
+        Clock::new(Tz::UTC, None).read(text.as_bytes())
+    }
+
+    #[test]
+    fn one_instant_in_every_spelling() {
+        let instant = 1_710_325_274_500_000;
+        for text in [
+            "2024-03-13T10:21:14.5Z",
+            "2024-03-13 10:21:14.500000",
+            "2024-03-13 10:21:14.500 UTC",
+            "2024-03-13T12:21:14.5+02:00",
+            "2024-03-13T12:21:14.5+0200",
+            "2024-03-13 05:21:14.500000000-05",
+            "1710325274.5",
+            "1710325274500",
+            "1710325274500000",
+            "1710325274500000000",
+        ] {
+            assert_eq!(utc(text), Some(instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn old_and_coarse_times() {
+        assert_eq!(utc("804571201"), Some(804_571_201 * SECOND));
+        assert_eq!(utc("2024-03-13"), Some(1_710_288_000 * SECOND));
+        assert_eq!(utc("2024-03-13 10:21"), Some((1_710_288_000 + 37_260) * SECOND));
+        assert_eq!(utc("0"), Some(0));
+        assert_eq!(utc("-1"), Some(-SECOND));
+    }
+
+    #[test]
+    fn what_is_not_a_time() {
+        for text in [
+            "",
+            "yesterday",
+            "2024-13-01",
+            "2024-02-30",
+            "2024-03-13 25:00:00",
+            "2024-03-13 10:61:00",
+            "2024-03-13x",
+            "2024-03-13T10:00:00+2",
+            "nan",
+            "1e9",
+            "2024-03-13 10:00:00.",
+        ] {
+            assert_eq!(utc(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn local_times_repeat_skip_and_leap() {
+        let mut berlin = Clock::new(Tz::Europe__Berlin, None);
+        assert_eq!(berlin.read(b"2024-07-01 12:00:00"), utc("2024-07-01 10:00:00"));
+        assert_eq!(berlin.read(b"2024-10-27 02:30:00"), utc("2024-10-27 00:30:00"), "first reading");
+        assert_eq!(
+            berlin.read(b"2024-03-31 02:30:00"),
+            utc("2024-03-31 01:30:00"),
+            "moved forward to 03:30 summer time"
+        );
+        assert_eq!(berlin.read(b"2016-12-31 23:59:60"), utc("2016-12-31 22:59:59"));
+        assert_eq!(berlin.notes, ClockNotes { repeated: 1, skipped: 1, leap: 1 });
+        assert_eq!(berlin.read(b"2024-07-01T12:00:00Z"), utc("2024-07-01 12:00:00"), "a zone in the text wins");
+    }
+
+    #[test]
+    fn own_formats() {
+        let mut clock = Clock::new(Tz::UTC, Some("%d/%b/%Y:%H:%M:%S %z".into()));
+        assert_eq!(clock.read(b"13/Mar/2024:12:21:14 +0200"), utc("2024-03-13 10:21:14"));
+        assert_eq!(clock.read(b"2024-03-13 10:21:14"), None);
+        let mut day = Clock::new(Tz::UTC, Some("%d.%m.%Y".into()));
+        assert_eq!(day.read(b"13.03.2024"), utc("2024-03-13"));
+    }
+}

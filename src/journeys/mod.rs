@@ -1,0 +1,222 @@
+//! Whole visitors, in order, cut into sessions: what every question folds over.
+
+mod names;
+mod partition;
+mod sessionize;
+mod view;
+
+pub use crate::events::{Account, Comparison, Condition, DAY, Group, NodeKind, NodeRule, PageViews, SECOND, glob};
+pub use names::{Names, Needs};
+pub use partition::{Arrival, Grouper, PARTITIONS, Partitions, Scatter, Store};
+pub use sessionize::{Cuts, SessionRule, TimeoutEdge};
+pub use view::{Place, Repeats, View};
+
+use crate::events::Columns;
+use crate::ids::{Code, Shape};
+
+/// One partition: every event of each of its visitors, in journey order. Struct of arrays.
+///
+/// One list of session bounds per distinct session rule asked for, one column of nodes per distinct node rule.
+#[derive(Debug, Default)]
+pub struct Journeys {
+    columns: Columns,
+    /// Begin of each visitor in the columns; one more at the end.
+    offsets: Vec<u32>,
+    keys: Vec<VisitorKey>,
+    sessions: Vec<Cuts>,
+    nodes: Vec<Vec<Code>>,
+}
+
+/// Who a visitor of a partition is.
+#[derive(Clone, Copy, Debug)]
+pub struct VisitorKey {
+    pub(crate) shape: Shape,
+    /// For ids that do not fit into a number: which piece of the log holds the id, and where.
+    pub(crate) piece: u32,
+    pub(crate) id: u32,
+    /// The number itself, or a stable hash of the id.
+    pub(crate) key: u64,
+}
+
+impl VisitorKey {
+    #[inline]
+    fn is_narrow(self) -> bool {
+        matches!(self.shape, Shape::Decimal | Shape::Hex16)
+    }
+}
+
+impl Journeys {
+    fn clear(&mut self) {
+        self.columns.clear();
+        self.offsets.clear();
+        self.keys.clear();
+    }
+
+    /// Cuts sessions and finds nodes by the rules of a run.
+    pub fn prepare(&mut self, names: &Names) {
+        self.sessions.resize_with(names.session_rules().len(), Cuts::default);
+        for (cuts, rule) in self.sessions.iter_mut().zip(names.session_rules()) {
+            cuts.cut(rule, &self.offsets, &mut self.columns);
+        }
+        self.nodes.resize_with(names.node_tables().len(), Vec::new);
+        for (nodes, table) in self.nodes.iter_mut().zip(names.node_tables()) {
+            nodes.clear();
+            table.nodes(&self.columns.event, &self.columns.page, nodes);
+        }
+    }
+
+    /// The visitors of the partition, by first appearance in the log.
+    pub fn visitors(&self) -> impl Iterator<Item = Visitor<'_>> {
+        (0..self.keys.len() as u32).map(|number| Visitor { journeys: self, number, chosen: None })
+    }
+
+    /// How many sessions the rule `rule` made in this partition.
+    pub fn sessions(&self, rule: usize) -> usize {
+        let cuts = &self.sessions[rule];
+        cuts.bounds.len() - self.keys.len()
+    }
+}
+
+/// What an analysis sees: one whole visitor. [`whole`](Visitor::whole) and [`sessions`](Visitor::sessions) are views of the same columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    journeys: &'a Journeys,
+    number: u32,
+    /// The sessions that a segment leaves, by number; all if not given.
+    chosen: Option<&'a [u32]>,
+}
+
+impl<'a> Visitor<'a> {
+    /// The visitor's number in its partition.
+    pub fn number(&self) -> usize {
+        self.number as usize
+    }
+
+    /// All events of the visitor as one journey.
+    pub fn whole(&self) -> Journey<'a> {
+        let at = self.number as usize;
+        self.journey(self.journeys.offsets[at], self.journeys.offsets[at + 1])
+    }
+
+    /// The visitor's sessions by rule number `rule`, ordered by their first events; only those of the segment, if there is one.
+    pub fn sessions(&self, rule: usize) -> impl Iterator<Item = Journey<'a>> + use<'a> {
+        let visitor = *self;
+        let bounds = self.bounds(rule);
+        let numbers = self.chosen;
+        let count = numbers.map_or(bounds.len() - 1, <[u32]>::len);
+        (0..count).map(move |at| {
+            let session = numbers.map_or(at, |numbers| numbers[at] as usize);
+            visitor.journey(bounds[session], bounds[session + 1])
+        })
+    }
+
+    /// All sessions of the visitor, whatever the segment.
+    pub fn all_sessions(&self, rule: usize) -> impl Iterator<Item = Journey<'a>> + use<'a> {
+        Visitor { chosen: None, ..*self }.sessions(rule)
+    }
+
+    /// The journeys of a grain: the whole visitor, or its sessions.
+    pub fn journeys(&self, unit: Unit) -> impl Iterator<Item = Journey<'a>> + use<'a> {
+        let (whole, sessions) = match unit {
+            Unit::Visitor => (Some(self.whole()), None),
+            Unit::Session(rule) => (None, Some(self.sessions(rule))),
+        };
+        whole.into_iter().chain(sessions.into_iter().flatten())
+    }
+
+    /// The same visitor with only the sessions of the given numbers.
+    pub fn with_sessions(&self, numbers: &'a [u32]) -> Visitor<'a> {
+        Visitor { chosen: Some(numbers), ..*self }
+    }
+
+    fn bounds(&self, rule: usize) -> &'a [u32] {
+        let cuts = &self.journeys.sessions[rule];
+        let at = self.number as usize;
+        &cuts.bounds[cuts.first[at] as usize..cuts.first[at + 1] as usize]
+    }
+
+    fn journey(&self, start: u32, end: u32) -> Journey<'a> {
+        Journey { journeys: self.journeys, start: start as usize, end: end as usize }
+    }
+}
+
+/// What makes a journey in a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Each visitor is one journey.
+    Visitor,
+    /// Each session by this rule number is one journey.
+    Session(usize),
+}
+
+/// An ordered sequence of events under analysis. It is never empty. All columns have the same length.
+#[derive(Clone, Copy, Debug)]
+pub struct Journey<'a> {
+    journeys: &'a Journeys,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Journey<'a> {
+    #[allow(clippy::len_without_is_empty, reason = "a journey is never empty")]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// µs since 1970 UTC, never going back.
+    #[inline]
+    pub fn times(&self) -> &'a [i64] {
+        &self.journeys.columns.time[self.start..self.end]
+    }
+
+    /// Codes of the event names; empty if no question needs them.
+    #[inline]
+    pub fn events(&self) -> &'a [Code] {
+        self.column(&self.journeys.columns.event)
+    }
+
+    /// Codes of the pages; empty if no question needs them.
+    #[inline]
+    pub fn pages(&self) -> &'a [Code] {
+        self.column(&self.journeys.columns.page)
+    }
+
+    /// Millionths; empty if no question needs them.
+    #[inline]
+    pub fn values(&self) -> &'a [i64] {
+        self.column(&self.journeys.columns.value)
+    }
+
+    /// One bit per condition; empty if there is none.
+    #[inline]
+    pub fn bits(&self) -> &'a [u64] {
+        self.column(&self.journeys.columns.bits)
+    }
+
+    /// Codes of dimension number `dimension`.
+    #[inline]
+    pub fn dimension(&self, dimension: usize) -> &'a [Code] {
+        self.column(&self.journeys.columns.dimensions[dimension])
+    }
+
+    /// Nodes by rule number `rule`.
+    #[inline]
+    pub fn nodes(&self, rule: usize) -> &'a [Code] {
+        self.column(&self.journeys.nodes[rule])
+    }
+
+    /// Time of the first event, in µs.
+    pub fn start_time(&self) -> i64 {
+        self.times()[0]
+    }
+
+    /// Time of the last event, in µs.
+    pub fn end_time(&self) -> i64 {
+        self.times()[self.len() - 1]
+    }
+
+    #[inline]
+    fn column<T>(&self, column: &'a [T]) -> &'a [T] {
+        if column.is_empty() { &[] } else { &column[self.start..self.end] }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a question needs before reading, and what it finds when all names are known.
+
+use super::{Condition, NodeKind, NodeRule, SessionRule};
+use crate::dictionary::Dictionary;
+use crate::error::{Error, Result};
+use crate::events::{NodeTable, Scan};
+
+/// What a question needs, said before the first byte is read. The union of all needs is what is read.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Columns and conditions.
+    pub scan: Scan,
+    pub sessions: Vec<SessionRule>,
+    pub nodes: Vec<NodeRule>,
+}
+
+impl Needs {
+    /// What the nodes of a rule are made of.
+    pub fn of_nodes(rule: &NodeRule) -> Needs {
+        let scan = Scan { event: rule.kind != NodeKind::Page, page: rule.kind != NodeKind::Event, ..Scan::default() };
+        Needs { scan, nodes: vec![rule.clone()], ..Needs::default() }
+    }
+
+    /// Sessions by a rule.
+    pub fn of_sessions(rule: &SessionRule) -> Needs {
+        let scan = Scan { session: rule.own, ..Scan::default() };
+        Needs { scan, sessions: vec![rule.clone()], ..Needs::default() }
+    }
+
+    /// The values of some dimensions.
+    pub fn of_dimensions(names: &[String]) -> Needs {
+        Needs { scan: Scan { dimensions: names.to_vec(), ..Scan::default() }, ..Needs::default() }
+    }
+
+    /// Adds what another question needs; equal rules and columns are shared.
+    pub fn add(&mut self, other: Needs) {
+        fn union<T: PartialEq>(into: &mut Vec<T>, from: Vec<T>) {
+            for item in from {
+                if !into.contains(&item) {
+                    into.push(item);
+                }
+            }
+        }
+        self.scan.event |= other.scan.event;
+        self.scan.page |= other.scan.page;
+        self.scan.value |= other.scan.value;
+        self.scan.session |= other.scan.session;
+        union(&mut self.scan.dimensions, other.scan.dimensions);
+        union(&mut self.scan.conditions, other.scan.conditions);
+        union(&mut self.sessions, other.sessions);
+        union(&mut self.nodes, other.nodes);
+    }
+}
+
+/// All names and rules of a run, known when everything has been read. Questions are bound to it.
+#[derive(Debug)]
+pub struct Names {
+    pub events: Dictionary,
+    pub pages: Dictionary,
+    dimensions: Vec<(String, Dictionary)>,
+    conditions: Vec<Condition>,
+    sessions: Vec<SessionRule>,
+    node_rules: Vec<NodeRule>,
+    node_tables: Vec<NodeTable>,
+    /// First and last time of a used event, in µs.
+    pub span: Option<(i64, i64)>,
+}
+
+impl Names {
+    pub fn new(
+        needs: &Needs,
+        events: Dictionary,
+        pages: Dictionary,
+        dimensions: Vec<Dictionary>,
+        span: Option<(i64, i64)>,
+    ) -> Self {
+        let node_tables = needs.nodes.iter().map(|rule| NodeTable::new(rule, &events, &pages)).collect();
+        Names {
+            dimensions: needs.scan.dimensions.iter().cloned().zip(dimensions).collect(),
+            conditions: needs.scan.conditions.clone(),
+            sessions: needs.sessions.clone(),
+            node_rules: needs.nodes.clone(),
+            node_tables,
+            events,
+            pages,
+            span,
+        }
+    }
+
+    /// The number of a session rule that a question needed.
+    pub fn session(&self, rule: &SessionRule) -> Result<usize> {
+        number(&self.sessions, rule, "a session rule")
+    }
+
+    /// The number of a node rule that a question needed.
+    pub fn nodes(&self, rule: &NodeRule) -> Result<usize> {
+        number(&self.node_rules, rule, "a node rule")
+    }
+
+    /// The bit of a condition that a question needed.
+    pub fn condition(&self, condition: &Condition) -> Result<usize> {
+        number(&self.conditions, condition, "a condition")
+    }
+
+    /// The number of a dimension that a question needed.
+    pub fn dimension(&self, name: &str) -> Result<usize> {
+        let found = self.dimensions.iter().position(|(known, _)| known == name);
+        found.ok_or_else(|| Error::bug(format!("the dimension {name:?} was bound but not needed")))
+    }
+
+    /// The names of the nodes of rule number `rule`.
+    pub fn node_names(&self, rule: usize) -> &Dictionary {
+        self.node_tables[rule].names()
+    }
+
+    /// The values of dimension number `dimension`.
+    pub fn dimension_names(&self, dimension: usize) -> &Dictionary {
+        &self.dimensions[dimension].1
+    }
+
+    /// All session rules of the run.
+    pub fn session_rules(&self) -> &[SessionRule] {
+        &self.sessions
+    }
+
+    pub(super) fn node_tables(&self) -> &[NodeTable] {
+        &self.node_tables
+    }
+}
+
+fn number<T: PartialEq>(all: &[T], one: &T, what: &str) -> Result<usize> {
+    all.iter().position(|known| known == one).ok_or_else(|| Error::bug(format!("{what} was bound but not needed")))
+}

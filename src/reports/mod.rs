@@ -1,0 +1,240 @@
+//! Reports → bytes. One file per output format; a new format is one new file and one line in [`FORMATS`].
+//!
+//! Reports are N + M, not N × M: a report offers a title, tables and its own JSON; a format renders only those.
+
+pub mod file;
+pub mod json;
+pub mod text;
+
+mod csv;
+mod footer;
+mod number;
+mod people;
+mod terminal;
+
+#[cfg(test)]
+mod fixtures;
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result, nearest};
+
+/// Every output format. The first one is for people.
+pub const FORMATS: &[&dyn Format] = &[&terminal::Terminal, &json::Json, &csv::Csv];
+
+/// What a question answers with.
+pub trait Report: Send {
+    /// One line that says what was asked, for people.
+    fn title(&self) -> String;
+
+    /// The answer as tidy tables: one row per thing, one value per column. The first is the main one.
+    fn tables(&self) -> Vec<Table>;
+
+    /// The answer as it stands under `report` in the JSON envelope.
+    fn json(&self) -> Value;
+}
+
+/// A report with all that is needed to understand it.
+pub struct Answer {
+    /// Name and version of the report's shape: `clickpath.funnel/1`.
+    pub schema: String,
+    /// The question's name, unique in its run.
+    pub name: String,
+    /// Every rule in force for this question.
+    pub rules: Map<String, Value>,
+    /// What became of the records read.
+    pub account: Map<String, Value>,
+    /// What a reader has to know to trust the numbers.
+    pub notes: Vec<String>,
+    pub report: Box<dyn Report>,
+}
+
+/// A tidy table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The table's name, unique in its report: `steps`.
+    pub name: &'static str,
+    pub columns: Vec<String>,
+    /// Each row has one cell per column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// One value of a table. Formats decide how it looks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// No value: undefined or unknown.
+    Null,
+    /// Text, possibly out of a log: hostile until escaped.
+    Text(String),
+    Count(u64),
+    /// A fraction, shown as per cent to people.
+    Rate(f64),
+    /// A duration in seconds.
+    Seconds(f64),
+    /// A plain number.
+    Number(f64),
+    /// An amount in millionths of the unit of the input.
+    Money(i128),
+    /// A point in time, µs since 1970 in UTC.
+    Time(i64),
+}
+
+/// A way to write answers down.
+pub trait Format: Sync {
+    /// The name that `--format` takes.
+    fn name(&self) -> &'static str;
+
+    /// How its files end, without the dot.
+    fn suffix(&self) -> &'static str;
+
+    /// All `answers` of a run as one document.
+    fn render(&self, answers: &[Answer], options: &Options) -> Result<Vec<u8>>;
+
+    /// The files of one answer of a job, whole: `NAME.SUFFIX`. Formats that hold only one table write one file for
+    /// each, `NAME.TABLE.SUFFIX`; so [`Options::table`] has no say here.
+    fn files(&self, answer: &Answer, options: &Options) -> Result<Vec<OutputFile>> {
+        let name = format!("{}.{}", answer.name, self.suffix());
+        let options = Options { table: None, ..options.clone() };
+        let bytes = self.render(std::slice::from_ref(answer), &options)?;
+        Ok(vec![OutputFile { name, bytes }])
+    }
+}
+
+/// How the reader wants the answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The one table to write. Formats that write the whole answer as data take no notice.
+    pub table: Option<String>,
+    /// Whether a terminal may be coloured. Colour never carries a meaning of its own.
+    pub color: bool,
+    /// Columns of the terminal, if there is one.
+    pub width: Option<usize>,
+    /// Leaves CSV texts that a spreadsheet would run as a formula as they are.
+    pub csv_raw: bool,
+    /// Rows of each table that people are shown. Data formats write all.
+    pub rows: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { table: None, color: false, width: None, csv_raw: false, rows: 20 }
+    }
+}
+
+/// A file that a job is to write into its output folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// The file's name, without a folder.
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The format called `name`.
+pub fn find(name: &str) -> Result<&'static dyn Format> {
+    if let Some(format) = FORMATS.iter().find(|format| format.name() == name) {
+        return Ok(*format);
+    }
+    let names = FORMATS.iter().map(|format| format.name());
+    let hint = match nearest(name, names.clone()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("the formats are {}", listed(names)),
+    };
+    Err(Error::question(format!("no output format is called `{name}`")).hint(hint))
+}
+
+/// The format that the suffix of an output file asks for.
+pub fn find_by_path(path: &Path) -> Result<&'static dyn Format> {
+    let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+    let format = suffix.and_then(|suffix| FORMATS.iter().find(|format| format.suffix() == suffix));
+    if let Some(format) = format {
+        return Ok(*format);
+    }
+    let suffixes = FORMATS.iter().map(|format| format!(".{}", format.suffix()));
+    Err(Error::question(format!("the name of the output file {} does not say its format", path.display()))
+        .hint(format!("end it in {}, or give --format", listed(suffixes))))
+}
+
+/// The tables of `answer` that the reader wants: all, or the one asked for.
+fn wanted_tables(answer: &Answer, options: &Options) -> Result<Vec<Table>> {
+    let mut tables = answer.report.tables();
+    let Some(wanted) = &options.table else { return Ok(tables) };
+    let hint = match tables.as_slice() {
+        [] => "it has no tables: --format json has it all".to_owned(),
+        tables => format!("its tables are {}", listed(tables.iter().map(|table| table.name))),
+    };
+    tables.retain(|table| table.name == wanted);
+    if tables.is_empty() {
+        let message = format!("{} has no table called `{wanted}`", answer.name);
+        return Err(Error::question(message).hint(hint));
+    }
+    Ok(tables)
+}
+
+/// The one table that `format`, which cannot hold more, is to write.
+fn only_table(format: &dyn Format, answers: &[Answer], options: &Options) -> Result<Table> {
+    let [answer] = answers else {
+        let message = format!("{} holds one table, and there are {} answers", format.name(), answers.len());
+        return Err(Error::question(message)
+            .hint("write them as json, or ask them in a job, where each table becomes its own file"));
+    };
+    let first = wanted_tables(answer, options)?.into_iter().next();
+    first.ok_or_else(|| {
+        let message = format!("{} has no table to write as {}", answer.name, format.name());
+        Error::question(message).hint("--format json has it all")
+    })
+}
+
+/// `a, b, c`, for hints.
+fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::{answer, table};
+    use super::*;
+
+    #[test]
+    fn a_format_is_found_by_name_and_slips_are_pointed_at() {
+        assert_eq!(find("csv").unwrap().suffix(), "csv");
+        let error = find("jsn").err().unwrap();
+        assert_eq!(error.to_string(), "no output format is called `jsn`");
+        assert_eq!(error.advice(), Some("did you mean json?"));
+        assert_eq!(find("\u{1b}").err().unwrap().advice(), Some("the formats are table, json, csv"));
+    }
+
+    #[test]
+    fn a_format_is_found_by_suffix() {
+        assert_eq!(find_by_path(Path::new("out/report.v2.JSON")).unwrap().name(), "json");
+        assert_eq!(find_by_path(Path::new("report.txt")).unwrap().name(), "table");
+        for path in ["report", "report.xlsx", ".json", "a.json/report"] {
+            let error = find_by_path(Path::new(path)).err().unwrap();
+            assert_eq!(error.to_string(), format!("the name of the output file {path} does not say its format"));
+            assert_eq!(error.advice(), Some("end it in .txt, .json, .csv, or give --format"));
+        }
+    }
+
+    #[test]
+    fn names_and_suffixes_are_unique() {
+        for (place, format) in FORMATS.iter().enumerate() {
+            for other in &FORMATS[..place] {
+                assert_ne!(format.name(), other.name());
+                assert_ne!(format.suffix(), other.suffix());
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_table_is_answered_with_the_names() {
+        let answer = answer(vec![table("steps", &["step"], vec![]), table("links", &["from"], vec![])]);
+        let options = Options { table: Some("stps".into()), ..Options::default() };
+        let error = wanted_tables(&answer, &options).unwrap_err();
+        assert_eq!(error.to_string(), "checkout has no table called `stps`");
+        assert_eq!(error.advice(), Some("its tables are steps, links"));
+
+        let options = Options { table: Some("links".into()), ..Options::default() };
+        assert_eq!(wanted_tables(&answer, &options).unwrap()[0].name, "links");
+    }
+}

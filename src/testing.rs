@@ -1,0 +1,153 @@
+//! For tests of analyses: random logs, a question asked of a log in memory, and the laws that every analysis keeps.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::analyses::{Bound, CommonSpec, Question, Spec, State};
+use crate::budget::Budget;
+use crate::dictionary::Dictionary;
+use crate::events::EventBatch;
+use crate::ids::{NO_VALUE, VisitorId};
+use crate::journeys::{Arrival, Grouper, Journeys, Names, PARTITIONS, Scatter, Store};
+
+#[path = "../tests/support/oracle.rs"]
+pub mod oracle;
+
+pub use oracle::Event;
+
+/// An event of visitor `visitor` at `seconds`.
+pub fn event(visitor: &str, seconds: i64, name: &str) -> Event {
+    Event {
+        visitor: visitor.into(),
+        time: seconds * 1_000_000,
+        event: name.into(),
+        page: String::new(),
+        device: String::new(),
+        value: None,
+    }
+}
+
+/// One visitor's events, `name@seconds` with blanks between: `A@0 B@1`.
+pub fn visitor(id: &str, events: &str) -> Vec<Event> {
+    let parts = events.split_whitespace().map(|part| part.split_once('@').unwrap());
+    parts.map(|(name, seconds)| event(id, seconds.parse().unwrap(), name)).collect()
+}
+
+/// Small random logs: few visitors, few names, few instants, so that ties and repeats abound.
+pub fn logs() -> impl Strategy<Value = Vec<Event>> {
+    let names = prop::sample::select(vec!["A", "B", "C", "D", "page_view"]);
+    let pages = prop::sample::select(vec!["", "/", "/a", "/b"]);
+    let devices = prop::sample::select(vec!["", "mobile", "desktop"]);
+    let event = (0..5u8, 0..40i64, names, pages, devices, prop::option::of(-3..9i64));
+    prop::collection::vec(event, 0..40).prop_map(|events| {
+        let make = |(who, time, name, page, device, value): (u8, i64, &str, &str, &str, Option<i64>)| Event {
+            visitor: format!("v{who}"),
+            time: time * 1_000_000,
+            event: name.into(),
+            page: page.into(),
+            device: device.into(),
+            value: value.map(|units| units * 1_000_000),
+        };
+        events.into_iter().map(make).collect()
+    })
+}
+
+/// A log in memory, grouped for the questions asked of it.
+struct Log {
+    names: Names,
+    /// Every non-empty partition.
+    partitions: Vec<Journeys>,
+}
+
+impl Log {
+    /// `events` of which only those of visitors that `keep` chooses are grouped; names are those of all events.
+    fn new(question: &dyn Question, events: &[Event], keep: impl Fn(&str) -> bool) -> Log {
+        let mut needs = crate::journeys::Needs::default();
+        needs.add(question.needs());
+        let (mut names, mut pages) = (Dictionary::default(), Dictionary::default());
+        let mut dimensions: Vec<Dictionary> = needs.scan.dimensions.iter().map(|_| Dictionary::default()).collect();
+        let mut batch = EventBatch::default();
+        batch.columns.dimensions.resize_with(dimensions.len(), Vec::new);
+        for event in events {
+            let (name, page) = (names.intern(&event.event), pages.intern(&event.page));
+            let values: Vec<u32> = dimensions.iter_mut().map(|values| values.intern(&event.device)).collect();
+            if !keep(&event.visitor) {
+                continue;
+            }
+            batch.keys.push(VisitorId::parse(event.visitor.as_bytes()));
+            let columns = &mut batch.columns;
+            columns.time.push(event.time);
+            if needs.scan.event {
+                columns.event.push(name);
+            }
+            if needs.scan.page {
+                columns.page.push(page);
+            }
+            if needs.scan.value {
+                columns.value.push(event.value.unwrap_or(NO_VALUE));
+            }
+            columns.dimensions.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        }
+        let (store, budget) = (Store::default(), Budget::new(1 << 30));
+        let arrival = Arrival { file: 0, split: 0, part: 0 };
+        store.add(arrival, &mut batch, &mut Scatter::default(), &budget).unwrap();
+        let span = events.iter().map(|e| e.time).min().zip(events.iter().map(|e| e.time).max());
+        let names = Names::new(&needs, names, pages, dimensions, span);
+        let (partitions, mut grouper) = (store.close(), Grouper::default());
+        let group = |partition| {
+            let mut journeys = Journeys::default();
+            partitions.group(partition, &mut grouper, &mut journeys);
+            journeys.prepare(&names);
+            journeys
+        };
+        let used = (0..PARTITIONS).filter(|&partition| partitions.events(partition) > 0);
+        let partitions = used.map(group).collect();
+        Log { partitions, names }
+    }
+
+    fn fold(&self, bound: &dyn Bound) -> State {
+        let mut state = bound.start();
+        self.partitions.iter().for_each(|journeys| bound.fold(&mut state, journeys));
+        state
+    }
+}
+
+/// The question that `spec` asks, with the shared rules of `common`.
+pub fn question<S: Spec>(spec: S, common: &CommonSpec) -> Box<dyn Question> {
+    spec.resolve(common.resolve(false).unwrap()).unwrap()
+}
+
+/// What a question answers about a log, as JSON, and its notes.
+pub fn ask(question: &dyn Question, events: &[Event]) -> (Value, Vec<String>) {
+    let log = Log::new(question, events, |_| true);
+    let mut notes = Vec::new();
+    let bound = question.bind(&log.names, &mut notes).unwrap();
+    let state = log.fold(&*bound);
+    (bound.finish(state, &log.names).json(), notes)
+}
+
+/// Checks the laws of an analysis on one log: identity, associativity, commutativity and partition invariance.
+///
+/// The visitors are dealt to three shards; each shard is folded alone, then merged in different orders.
+pub fn check_laws(question: &dyn Question, events: &[Event]) {
+    let shard = |visitor: &str| visitor.bytes().map(usize::from).sum::<usize>() % 3;
+    let whole = Log::new(question, events, |_| true);
+    let shards: Vec<Log> = (0..3).map(|n| Log::new(question, events, move |visitor| shard(visitor) == n)).collect();
+    let bound = question.bind(&whole.names, &mut Vec::new()).unwrap();
+    let part = |n: usize| shards[n].fold(&*bound);
+    let merged = |a: State, b: State| {
+        let mut into = a;
+        bound.merge(&mut into, b);
+        into
+    };
+    let finish = |state: State| {
+        let report = bound.finish(state, &whole.names);
+        (report.json(), report.tables())
+    };
+    let expected = finish(whole.fold(&*bound));
+    assert_eq!(finish(merged(bound.start(), whole.fold(&*bound))), expected, "identity from the left");
+    assert_eq!(finish(merged(whole.fold(&*bound), bound.start())), expected, "identity from the right");
+    assert_eq!(finish(merged(merged(part(0), part(1)), part(2))), expected, "partition invariance");
+    assert_eq!(finish(merged(part(0), merged(part(1), part(2)))), expected, "associativity");
+    assert_eq!(finish(merged(merged(part(2), part(1)), part(0))), expected, "commutativity");
+}

@@ -1,0 +1,191 @@
+//! Amounts as people type them, with their unit: `30m`, `7d`, `4GiB`, `10%`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::error::{Error, Result};
+
+/// A length of time in µs. Written with its unit: `90s`, `30m`, `1h30m`, `7d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub i64);
+
+const UNITS: [(&str, i64); 7] = [
+    ("w", 7 * 86_400_000_000),
+    ("d", 86_400_000_000),
+    ("h", 3_600_000_000),
+    ("m", 60_000_000),
+    ("s", 1_000_000),
+    ("ms", 1_000),
+    ("us", 1),
+];
+
+impl FromStr for Span {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Span> {
+        let wrong = || {
+            Error::question(format!("{text:?} is not a duration"))
+                .hint("write a number and its unit: 90s, 30m, 12h, 7d, 2w")
+        };
+        let mut rest = text.trim();
+        let mut total = 0i64;
+        if rest.is_empty() {
+            return Err(wrong());
+        }
+        while !rest.is_empty() {
+            let number_end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+            let (number, tail) = rest.split_at(number_end);
+            let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(unit_end);
+            let (_, size) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
+            let number: i64 = number.parse().map_err(|_| wrong())?;
+            total = number.checked_mul(*size).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+            rest = tail;
+        }
+        Ok(Span(total))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0s");
+        }
+        let mut rest = self.0;
+        // Weeks are read, but days are what people compare: `7d`, not `1w`.
+        for (unit, size) in &UNITS[1..] {
+            if rest / size > 0 {
+                write!(f, "{}{unit}", rest / size)?;
+                rest %= size;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse(deserializer)
+    }
+}
+
+/// A number of bytes: `512MiB`, `4GiB`, `2GB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub usize);
+
+impl FromStr for Size {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Size> {
+        const SIZES: [(&str, u64); 9] = [
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("TiB", 1 << 40),
+            ("KB", 1_000),
+            ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
+            ("TB", 1_000_000_000_000),
+            ("B", 1),
+        ];
+        let wrong =
+            || Error::question(format!("{text:?} is not a size")).hint("write a number and its unit: 512MiB, 4GiB");
+        let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?);
+        let (_, size) = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim())).ok_or_else(wrong)?;
+        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        let bytes = number * *size as f64;
+        if bytes.is_finite() && bytes >= 0.0 && bytes < usize::MAX as f64 {
+            Ok(Size(bytes as usize))
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse(deserializer)
+    }
+}
+
+/// A fraction from 0 to 1: `10%` or `0.1`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Fraction(pub f64);
+
+impl FromStr for Fraction {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Fraction> {
+        let wrong = || Error::question(format!("{text:?} is not a rate")).hint("write 10% or 0.1");
+        let (number, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        let fraction = number / scale;
+        if (0.0..=1.0).contains(&fraction) { Ok(Fraction(fraction)) } else { Err(wrong()) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fraction {
+    /// A text as on the command line, or a number from 0 to 1.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Text(String),
+            Number(f64),
+        }
+        let text = match Written::deserialize(deserializer)? {
+            Written::Text(text) => text,
+            Written::Number(number) => number.to_string(),
+        };
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Reads a value from its text in a job file.
+fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error: Error| match error.advice() {
+        Some(hint) => de::Error::custom(format!("{error}; {hint}")),
+        None => de::Error::custom(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_carry_their_unit() {
+        for (text, micros, shown) in [
+            ("30m", 1_800_000_000, "30m"),
+            ("1w", 604_800_000_000, "7d"),
+            ("1h30m", 5_400_000_000, "1h30m"),
+            ("0s", 0, "0s"),
+            ("1500ms", 1_500_000, "1s500ms"),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!((span.0, span.to_string().as_str()), (micros, shown));
+            assert_eq!(shown.parse::<Span>().unwrap(), span);
+        }
+        for text in ["", "30", "m", "30x", "-5m", "30m5", "999999999999w"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_fractions() {
+        assert_eq!("4GiB".parse::<Size>().unwrap().0, 4 << 30);
+        assert_eq!("1.5 mb".parse::<Size>().unwrap().0, 1_500_000);
+        assert!("4".parse::<Size>().is_err() && "GiB".parse::<Size>().is_err() && "-1GiB".parse::<Size>().is_err());
+        assert_eq!("10%".parse::<Fraction>().unwrap(), "0.1".parse().unwrap());
+        assert!("110%".parse::<Fraction>().is_err());
+    }
+}
