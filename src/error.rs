@@ -107,6 +107,9 @@ impl std::error::Error for Error {}
 /// The candidate that is nearest to `word`, if one is near enough to be a slip of the pen.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    if lower.is_empty() {
+        return None;
+    }
     let likeness = |candidate: &str| {
         let candidate = candidate.to_lowercase();
         let slips = strsim::osa_distance(&lower, &candidate);

@@ -1,7 +1,7 @@
 //! What all questions share: session rules, node rules, conventions, grain and segments.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result, nearest};
@@ -67,9 +67,11 @@ pub struct SessionSpec {
     pub max_events: Option<u32>,
     /// Name of an event that is a page view (repeatable) [default: the common ones]
     #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "one_or_many")]
     pub page_view: Vec<String>,
     /// Name of an event that never makes or breaks a bounce (repeatable) [default: the common ones]
     #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "one_or_many")]
     pub passive: Vec<String>,
     /// When a session bounces [default: page-view]
     #[arg(long, value_name = "RULE")]
@@ -92,9 +94,11 @@ pub struct NodeSpec {
     pub repeats: Option<Repeats>,
     /// Collapse the repeats of this node only (repeatable)
     #[arg(long, value_name = "NODE")]
+    #[serde(deserialize_with = "one_or_many")]
     pub collapse: Vec<String>,
     /// Take this node out of all paths; its events still count (repeatable)
     #[arg(long, value_name = "NODE")]
+    #[serde(deserialize_with = "one_or_many")]
     pub hide: Vec<String>,
 }
 
@@ -131,6 +135,7 @@ pub struct ScopeSpec {
     pub grain: Option<Grain>,
     /// Answer once more for each value of this column (repeatable)
     #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "one_or_many")]
     pub by: Vec<String>,
 }
 
@@ -256,6 +261,20 @@ impl Common {
         }
         rules
     }
+}
+
+/// Reads `"a"` and `["a", "b"]` alike: in a job file one name need not be a list.
+pub fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::One(name) => vec![name],
+        Written::Many(names) => names,
+    })
 }
 
 /// The names of the fields of a spec.

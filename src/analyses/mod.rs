@@ -15,11 +15,13 @@ use crate::journeys::{Journey, Journeys, Names, Needs, Unit, Visitor};
 use crate::reports::Report;
 
 pub mod common;
+mod abandonment;
 mod funnel;
 mod overview;
 mod segment;
 mod step;
 mod steps;
+mod summary;
 
 pub use common::{Common, CommonSpec, Conventions, Grain};
 pub use overview::Overview;
@@ -126,7 +128,8 @@ impl Kind {
 }
 
 /// Every kind of question.
-pub const KINDS: &[Kind] = &[Kind::of::<funnel::FunnelSpec>()];
+pub const KINDS: &[Kind] =
+    &[Kind::of::<summary::SummarySpec>(), Kind::of::<funnel::FunnelSpec>(), Kind::of::<abandonment::AbandonmentSpec>()];
 
 /// A bound question behind one object-safe face: one virtual call per question and partition, the loop inside is monomorphic.
 pub trait Bound: Send + Sync {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::args::{InputSpec, OutputArgs, RunArgs};
-use super::{examples, parsed, perform};
+use super::{described, parsed, perform};
 use crate::analyses::common::{from_table, unknown_key};
 use crate::analyses::{CommonSpec, KINDS};
 use crate::error::{Error, Result};
@@ -36,8 +36,6 @@ struct Job {
 
 pub fn command() -> Command {
     let command = Command::new("run")
-        .about("Many questions, one pass over the data: the batch job")
-        .after_help(examples("clickpath run sample-data/job.toml --output-dir out"))
         .arg(
             Arg::new("job")
                 .value_name("JOB.toml")
@@ -58,7 +56,11 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("The folder of the answers instead of the job's; without either they go to standard output"),
         );
-    RunArgs::augment_args(OutputArgs::augment_args(command).mut_arg("output", |arg| arg.hide(true)))
+    described(
+        RunArgs::augment_args(OutputArgs::augment_args(command)),
+        "Many questions, one pass over the data: the batch job",
+        "clickpath run sample-data/job.toml --output-dir out",
+    )
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {

@@ -28,11 +28,14 @@ Examples:
 /// The whole command line, from which help, completions and checks are made.
 pub fn command() -> Command {
     let question = |kind: &Kind| {
-        let command = Command::new(kind.name).about(kind.about).after_help(examples(kind.examples));
-        with_output((kind.flags)(CommonSpec::augment_args(with_input(command))))
+        let command = (kind.flags)(CommonSpec::augment_args(with_input(Command::new(kind.name))));
+        described(with_output(command), kind.about, kind.examples)
     };
-    let report = Command::new("report").about("The whole picture: every question with its defaults");
-    let report = report.after_help(examples("clickpath report sample-data/shop.csv.gz -o report.json"));
+    let report = described(
+        with_output(CommonSpec::augment_args(with_input(Command::new("report")))),
+        "The whole picture: every question with its defaults",
+        "clickpath report sample-data/shop.csv.gz -o report.json",
+    );
     Command::new("clickpath")
         .about(ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
@@ -41,9 +44,14 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .max_term_width(110)
         .subcommand(commands::inspect::command())
-        .subcommand(with_output(CommonSpec::augment_args(with_input(report))))
+        .subcommand(report)
         .subcommands(KINDS.iter().map(question))
         .subcommand(job::command())
+}
+
+/// The description comes last: adding the flags of a struct replaces it by the docs of the struct.
+fn described(command: Command, about: &'static str, lines: &str) -> Command {
+    command.about(about).long_about(None::<&str>).after_help(examples(lines))
 }
 
 fn examples(examples: &str) -> String {

@@ -5,17 +5,18 @@ use serde_json::{Value, json};
 
 use crate::analyses::{CommonSpec, Overview};
 use crate::cli::args::{InputSpec, OutputArgs, RunArgs};
-use crate::cli::{examples, parsed, perform, with_input, with_output};
+use crate::cli::{described, parsed, perform, with_input, with_output};
 use crate::error::Result;
 use crate::events::{Role, Roles, find};
 use crate::pipeline::{Asked, FileFacts};
 use crate::reports::{Cell, Report, Table};
 
 pub fn command() -> Command {
-    let command = Command::new("inspect")
-        .about("What is in these files: format, columns, times, visitors, sessions, top events and pages, bad records")
-        .after_help(examples("clickpath inspect sample-data/shop.csv.gz"));
-    with_output(CommonSpec::augment_args(with_input(command)))
+    described(
+        with_output(CommonSpec::augment_args(with_input(Command::new("inspect")))),
+        "What is in these files: format, columns, times, visitors, sessions, top events and pages, bad records",
+        "clickpath inspect sample-data/shop.csv.gz",
+    )
 }
 
 pub fn run(matches: &ArgMatches) -> Result<()> {

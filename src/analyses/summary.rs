@@ -1,0 +1,341 @@
+//! The key figures of a log: how many came, how long they stayed, how many went on.
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::abandonment::{CHECKOUTS, EventNames, PURCHASES, PurchaseRule, Starts, refuse_grain, times};
+use super::common::Bounce;
+use super::{Analysis, Bound, Common, Question, Segmented, Spec};
+use crate::durations::ExactDurations;
+use crate::error::Result;
+use crate::ids::{Code, MISSING};
+use crate::journeys::{Journey, Names, Needs, PageViews, Unit, Visitor};
+
+pub use report::SummaryReport;
+
+/// The key figures of a log, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct SummarySpec {
+    /// Name of an event that is a conversion (repeatable) [default: purchase and its like]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub goal: Vec<String>,
+    /// Name of an event that starts the checkout (repeatable) [default: begin_checkout and its like]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub checkout: Vec<String>,
+    /// Name of an event that completes a checkout (repeatable) [default: purchase and its like]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub purchase: Vec<String>,
+    /// Name of an event that is a click on something shown; the click-through rate is clicks ÷ impressions (repeatable)
+    /// [default: none]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub click: Vec<String>,
+    /// Name of an event that shows something to click on (repeatable) [default: none]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub impression: Vec<String>,
+    /// Name of an event that is a scroll (repeatable); the scroll rate is the share of page views with one in their session before
+    /// the next page view, however far it goes: how deep is not looked at yet [default: scroll]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub scroll: Vec<String>,
+}
+
+/// The key figures of a log, as meant.
+struct Summary {
+    common: Common,
+    goal: EventNames,
+    checkout: EventNames,
+    purchase: EventNames,
+    click: EventNames,
+    impression: EventNames,
+    scroll: EventNames,
+}
+
+impl Spec for SummarySpec {
+    const NAME: &'static str = "summary";
+    const ABOUT: &'static str = "Key figures of the log: sessions, bounces, durations, conversion";
+    const EXAMPLES: &'static str = "\
+clickpath summary sample-data/shop.csv.gz
+clickpath summary sample-data/shop.csv.gz --by platform --goal purchase
+clickpath summary sample-data/shop.csv.gz --page-view home --page-view catalog --page-view product_view
+clickpath summary sample-data/shop.csv.gz --impression promo_page --click product_view";
+
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
+        refuse_grain(Self::NAME, &common)?;
+        Ok(Box::new(Summary {
+            common,
+            goal: EventNames::new("goal", self.goal, &PURCHASES),
+            checkout: EventNames::new("checkout", self.checkout, &CHECKOUTS),
+            purchase: EventNames::new("purchase", self.purchase, &PURCHASES),
+            click: EventNames::new("click", self.click, &[]),
+            impression: EventNames::new("impression", self.impression, &[]),
+            scroll: EventNames::new("scroll", self.scroll, &["scroll"]),
+        }))
+    }
+}
+
+impl Summary {
+    fn parts(&self) -> [(&EventNames, u8); 6] {
+        [
+            (&self.goal, GOAL),
+            (&self.checkout, CHECKOUT),
+            (&self.purchase, PURCHASE),
+            (&self.click, CLICK),
+            (&self.impression, IMPRESSION),
+            (&self.scroll, SCROLL),
+        ]
+    }
+
+    /// The roles of each event code, and those of an event with a page.
+    fn roles(&self, names: &Names) -> (Vec<u8>, u8) {
+        let mut roles = vec![0; names.events.len()];
+        for (part, role) in self.parts() {
+            part.mark(&names.events, &mut roles, role);
+        }
+        for name in &self.common.conventions.passive {
+            if let Some(code) = names.events.code(name).filter(|&code| code != MISSING) {
+                roles[code as usize] |= PASSIVE;
+            }
+        }
+        let page_views = self.page_views(names);
+        let Some(views) = page_views.by_event() else { return (roles, VIEW) };
+        roles.iter_mut().zip(views).filter(|(_, view)| **view).for_each(|(role, _)| *role |= VIEW);
+        (roles, 0)
+    }
+
+    fn page_views(&self, names: &Names) -> PageViews {
+        PageViews::new(&self.common.conventions.page_views, &names.events)
+    }
+
+    fn known(&self, names: &Names) -> Known {
+        let occur = |parts: &[&EventNames]| parts.iter().all(|part| part.occur(&names.events));
+        Known {
+            page_views: self.page_views(names).any(&names.pages),
+            goals: occur(&[&self.goal]),
+            checkouts: occur(&[&self.checkout, &self.purchase]),
+            clicks: occur(&[&self.click, &self.impression]),
+            scrolls: occur(&[&self.scroll]),
+        }
+    }
+}
+
+impl Question for Summary {
+    fn schema(&self) -> &'static str {
+        "clickpath.summary/1"
+    }
+
+    fn rules(&self) -> Map<String, Value> {
+        let conventions = &self.common.conventions;
+        let mut rules = Map::new();
+        for (part, _) in self.parts() {
+            part.rule(&mut rules);
+        }
+        rules.insert("page_view".into(), json!(conventions.page_views));
+        rules.insert("passive".into(), json!(conventions.passive));
+        rules.insert("bounce".into(), json!(conventions.bounce));
+        rules.extend(self.common.session_rules());
+        if !self.common.by.is_empty() {
+            rules.insert("by".into(), json!(self.common.by));
+        }
+        rules
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::of_dimensions(&self.common.by);
+        needs.add(Needs::of_sessions(&self.common.sessions));
+        needs.scan.event = true;
+        // Whether names or pages tell the page views is decided when all names are known.
+        needs.scan.page = true;
+        needs
+    }
+
+    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+        for (part, _) in self.parts() {
+            part.note_unknown(&names.events, notes);
+        }
+        self.goal.note_no_default(&names.events, notes);
+        let (roles, page_role) = self.roles(names);
+        let bound = BoundSummary {
+            rule: names.session(&self.common.sessions)?,
+            bounce: self.common.conventions.bounce,
+            known: self.known(names),
+            roles,
+            page_role,
+        };
+        Ok(Box::new(Segmented::new(bound, &self.common.by, names)?))
+    }
+}
+
+const VIEW: u8 = 1;
+const PASSIVE: u8 = 1 << 1;
+const GOAL: u8 = 1 << 2;
+const CHECKOUT: u8 = 1 << 3;
+const PURCHASE: u8 = 1 << 4;
+const CLICK: u8 = 1 << 5;
+const IMPRESSION: u8 = 1 << 6;
+const SCROLL: u8 = 1 << 7;
+
+/// Which figures can be known: those whose events occur somewhere in the log. The others are null in every segment.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    page_views: bool,
+    goals: bool,
+    checkouts: bool,
+    clicks: bool,
+    scrolls: bool,
+}
+
+/// The question bound to a log.
+struct BoundSummary {
+    /// Number of the session rule.
+    rule: usize,
+    bounce: Bounce,
+    known: Known,
+    /// By event code the roles of its events.
+    roles: Vec<u8>,
+    /// The roles that an event has for having a page.
+    page_role: u8,
+}
+
+/// What the figures are made of.
+#[derive(Debug, Default)]
+struct SummaryCounts {
+    visitors: u64,
+    sessions: u64,
+    converting_visitors: u64,
+    converting_sessions: u64,
+    checkouts: u64,
+    abandoned_checkouts: u64,
+    bounces: u64,
+    events: u64,
+    tally: Tally,
+    durations: ExactDurations,
+}
+
+/// Counts of events.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    page_views: u64,
+    /// Page views with a scroll before the next one.
+    scrolled: u64,
+    clicks: u64,
+    impressions: u64,
+    /// Events that are neither page views nor passive.
+    actions: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.page_views += other.page_views;
+        self.scrolled += other.scrolled;
+        self.clicks += other.clicks;
+        self.impressions += other.impressions;
+        self.actions += other.actions;
+    }
+}
+
+impl BoundSummary {
+    #[inline]
+    fn role(&self, event: Code, page: Code) -> u8 {
+        self.roles[event as usize] | if page == MISSING { 0 } else { self.page_role }
+    }
+
+    /// Counts the events of a session, and says which roles they play.
+    fn tally(&self, session: Journey<'_>) -> (Tally, u8) {
+        let (mut tally, mut all) = (Tally::default(), 0);
+        let mut unscrolled = false;
+        for (&event, &page) in session.events().iter().zip(session.pages()) {
+            let role = self.role(event, page);
+            all |= role;
+            tally.actions += u64::from(role & (VIEW | PASSIVE) == 0);
+            tally.clicks += u64::from(role & CLICK != 0);
+            tally.impressions += u64::from(role & IMPRESSION != 0);
+            if role & VIEW != 0 {
+                tally.page_views += 1;
+                unscrolled = true;
+            } else if role & SCROLL != 0 {
+                tally.scrolled += u64::from(std::mem::take(&mut unscrolled));
+            }
+        }
+        (tally, all)
+    }
+
+    fn bounces(&self, session: Journey<'_>, tally: Tally) -> bool {
+        match self.bounce {
+            Bounce::PageView => tally.page_views == 1 && tally.actions == 0,
+            Bounce::SingleEvent => session.len() == 1,
+        }
+    }
+
+    /// Whether a session starts a checkout and no purchase follows.
+    fn abandons_checkout(&self, session: Journey<'_>) -> bool {
+        let last_purchase = times(session, &self.roles, PURCHASE).next_back();
+        let starts = Starts::of(session, &self.roles, CHECKOUT);
+        starts.is_some_and(|starts| !PurchaseRule::AfterFirst.completes(starts, last_purchase))
+    }
+}
+
+impl Analysis for BoundSummary {
+    type Work = ();
+    type Partial = SummaryCounts;
+    type Report = SummaryReport;
+
+    fn unit(&self) -> Unit {
+        Unit::Session(self.rule)
+    }
+
+    fn empty(&self) -> SummaryCounts {
+        SummaryCounts::default()
+    }
+
+    fn observe(&self, _work: &mut (), counts: &mut SummaryCounts, visitor: Visitor<'_>) {
+        let mut met = 0;
+        for session in visitor.sessions(self.rule) {
+            let (tally, roles) = self.tally(session);
+            met |= roles;
+            counts.tally.add(tally);
+            counts.events += session.len() as u64;
+            counts.sessions += 1;
+            counts.durations.add(session.end_time() - session.start_time());
+            counts.bounces += u64::from(self.bounces(session, tally));
+            counts.converting_sessions += u64::from(roles & GOAL != 0);
+            if roles & CHECKOUT != 0 {
+                counts.checkouts += 1;
+                counts.abandoned_checkouts += u64::from(self.abandons_checkout(session));
+            }
+        }
+        counts.visitors += 1;
+        counts.converting_visitors += u64::from(met & GOAL != 0);
+    }
+
+    fn merge(&self, into: &mut SummaryCounts, from: SummaryCounts) {
+        into.visitors += from.visitors;
+        into.sessions += from.sessions;
+        into.converting_visitors += from.converting_visitors;
+        into.converting_sessions += from.converting_sessions;
+        into.checkouts += from.checkouts;
+        into.abandoned_checkouts += from.abandoned_checkouts;
+        into.bounces += from.bounces;
+        into.events += from.events;
+        into.tally.add(from.tally);
+        into.durations.merge(from.durations);
+    }
+
+    fn finish(&self, counts: SummaryCounts, _names: &Names) -> SummaryReport {
+        SummaryReport::new(counts, self.known, self.bounce)
+    }
+
+    fn bytes(&self, counts: &SummaryCounts) -> usize {
+        size_of::<SummaryCounts>() + counts.durations.bytes()
+    }
+}
