@@ -13,8 +13,12 @@ use crate::error::{Error, Result};
 use crate::events::RawBatch;
 pub use crate::events::{UseAs, Wanted};
 
+mod csv;
+mod parquet;
+
 /// Every input format, tried in order: the last one takes whatever is text.
-pub const FORMATS: &[Format] = &[];
+pub const FORMATS: &[Format] =
+    &[Format { name: "parquet", open: parquet::open }, Format { name: "csv", open: |path, _, options| csv::open(path, options).map(Some) }];
 
 /// An input format.
 pub struct Format {

@@ -1,0 +1,219 @@
+//! Delimited text: CSV, TSV and their kin, plain or in gzip, in UTF-8, UTF-16 or Latin-1.
+//!
+//! # What a record is
+//!
+//! Records are read as RFC 4180 says, with any delimiter. The rules leave nothing open, and each record depends only on the
+//! text from its own start: so blocks of any size, read by any number of threads, give the same records.
+//!
+//! - A line ends with LF or CRLF; a CR elsewhere is data. The last line needs no end. An empty line is no record.
+//! - A field whose first byte is a quote is quoted: it goes on to the closing quote, over delimiters and line ends; `""` in it
+//!   is one quote. A quote anywhere else is data. Nothing is trimmed. An empty field is null, quoted or not.
+//! - A quote that opens a field is a **stray** if no quote closes the field within 1 MiB and 1,000 lines, or if something else
+//!   than a delimiter, a line end or the end of the file follows the closing quote. Then everything from the start of the
+//!   record to the end of the line with the stray quote is one rejected record, and reading resumes on the next line.
+//! - A record that does not end within 16 MiB is rejected, up to the first line end after these 16 MiB, quoted or not.
+//! - A record with fewer fields than the header is rejected; one with more too, unless all its surplus fields are empty.
+//! - The first record is the header. It must end within the first MiB and have at most 10,000 columns; a name that is empty
+//!   becomes `column_N`.
+//!
+//! Whether a field is valid UTF-8 is not looked at here, except in the first MiB of a file whose encoding was not given.
+//!
+//! # How it is read
+//!
+//! [`index`] finds the ends of fields 64 bytes at a time where records are regular, [`record`] reads any other record, and
+//! [`rows`] makes Arrow views of what they found. [`blocks`] reads plain files with all threads at once; [`stream`] reads what
+//! must be decoded from its start.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::sources::{Encoding, Reader, Source, TextOptions, Wanted};
+
+use self::blocks::Blocks;
+use self::record::{Fields, Found, Limits, Rules, scan, unescape};
+use self::stream::Sequence;
+use self::text::{Head, Text};
+
+mod block;
+mod blocks;
+mod index;
+mod record;
+mod rows;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod text;
+mod transcode;
+
+const MAX_COLUMNS: usize = 10_000;
+
+/// Opens a file of delimited text and reads its header.
+pub fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
+    Ok(Box::new(Csv::open(path, options, Tuning::default())?))
+}
+
+/// What tests make small.
+#[derive(Clone, Copy)]
+struct Tuning {
+    /// Bytes of text that are read at a time.
+    block: usize,
+    limits: Limits,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning { block: 4 << 20, limits: Limits::default() }
+    }
+}
+
+/// A file of delimited text whose header was read.
+struct Csv {
+    text: Arc<Text>,
+    columns: Vec<String>,
+    delimiter: u8,
+    /// Where the first line after the header begins.
+    body: Place,
+    tuning: Tuning,
+}
+
+/// The start of a line of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// In bytes of text from its start.
+    at: u64,
+    /// Counted from 1.
+    line: u64,
+}
+
+impl Csv {
+    fn open(path: &Path, options: &TextOptions, tuning: Tuning) -> Result<Csv> {
+        if let Some(delimiter) = options.delimiter
+            && (!delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r'))
+        {
+            return Err(Error::question("the delimiter must be an ASCII character other than a quote or a line end"));
+        }
+        let (text, head) = Text::open(path, options.encoding, options.delimiter)?;
+        let (columns, delimiter, body) =
+            read_header(&head, options.delimiter).map_err(|error| error.within(path.display()))?;
+        Ok(Csv { text: Arc::new(text), columns, delimiter, body, tuning })
+    }
+}
+
+impl Source for Csv {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn bytes(&self) -> u64 {
+        self.text.bytes
+    }
+
+    fn describe(&self) -> String {
+        let mut words = vec!["CSV".to_owned(), delimiter_name(self.delimiter)];
+        match self.text.encoding {
+            Encoding::Utf8 => {}
+            Encoding::Utf16Le => words.push("UTF-16LE".to_owned()),
+            Encoding::Utf16Be => words.push("UTF-16BE".to_owned()),
+            Encoding::Latin1 => words.push("Latin-1".to_owned()),
+        }
+        if self.text.gzip {
+            words.push("gzip".to_owned());
+        }
+        words.join(", ")
+    }
+
+    fn read(&self, wanted: &[Wanted]) -> Result<Box<dyn Reader>> {
+        let wanted: Vec<usize> = wanted.iter().map(|wanted| wanted.column).collect();
+        if let Some(column) = wanted.iter().find(|column| **column >= self.columns.len()) {
+            return Err(Error::bug(format!("there is no column {column} in {}", self.text.path().display())));
+        }
+        let rules = Rules { delimiter: self.delimiter, columns: self.columns.len(), limits: self.tuning.limits };
+        let columns = Columns { rules, wanted };
+        match self.text.plain() {
+            Some(_) => Ok(Box::new(Blocks::new(&self.text, columns, self.body, self.tuning.block))),
+            None => Ok(Box::new(Sequence::new(&self.text, columns, self.body, self.tuning.block)?)),
+        }
+    }
+}
+
+/// How records are written, and which of their fields are asked for.
+struct Columns {
+    rules: Rules,
+    wanted: Vec<usize>,
+}
+
+/// The column names, the delimiter and the place behind the header.
+fn read_header(head: &Head, delimiter: Option<u8>) -> Result<(Vec<String>, u8, Place)> {
+    let mut rest = &head.text[head.mark..];
+    let mut line = 1;
+    while let Some(length) = record::blank(rest) {
+        rest = &rest[length..];
+        line += 1;
+    }
+    let delimiter = delimiter.unwrap_or_else(|| sniff_delimiter(rest));
+    let rules = Rules { delimiter, columns: MAX_COLUMNS, limits: Limits::default() };
+    let mut fields = Fields::default();
+    let length = match scan(&rules, rest, head.whole, &mut fields) {
+        _ if rest.is_empty() => return Err(Error::input("no header: the file has only empty lines")),
+        Found::Record { end } => end,
+        Found::StrayQuote { .. } => {
+            return Err(Error::input(format!("the header in line {line} has a stray quote"))
+                .hint("a name that begins with a quote must end with one, and a quote inside it is doubled"));
+        }
+        Found::Blank { .. } | Found::TooLong | Found::Unfinished => {
+            return Err(Error::input("the header does not end within the first MiB").hint("is this a text with lines?"));
+        }
+    };
+    if fields.count > MAX_COLUMNS {
+        return Err(Error::input(format!("the header has {} columns; at most {MAX_COLUMNS} are read", fields.count)));
+    }
+    let names = fields.known.iter().enumerate().map(|(column, field)| {
+        let mut name = Vec::new();
+        if field.escaped {
+            unescape(&rest[field.at.clone()], &mut name);
+        } else {
+            name.extend_from_slice(&rest[field.at.clone()]);
+        }
+        if name.is_empty() { format!("column_{}", column + 1) } else { String::from_utf8_lossy(&name).into_owned() }
+    });
+    let lines = memchr::memchr_iter(b'\n', &rest[..length]).count() as u64;
+    let at = (head.text.len() - rest.len() + length) as u64;
+    Ok((names.collect(), delimiter, Place { at, line: line + lines }))
+}
+
+/// The delimiter that the first line outside quotes has most of; a comma if that is not clear.
+fn sniff_delimiter(text: &[u8]) -> u8 {
+    const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
+    let mut counts = [0; CANDIDATES.len()];
+    let mut quoted = false;
+    for &byte in text {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => break,
+            _ if quoted => {}
+            _ => {
+                if let Some(candidate) = CANDIDATES.iter().position(|candidate| *candidate == byte) {
+                    counts[candidate] += 1;
+                }
+            }
+        }
+    }
+    let most = counts.into_iter().max().unwrap_or_default();
+    let mut best = CANDIDATES.into_iter().zip(counts).filter(|(_, count)| *count == most);
+    match (best.next(), best.next()) {
+        (Some((delimiter, _)), None) => delimiter,
+        _ => b',',
+    }
+}
+
+fn delimiter_name(delimiter: u8) -> String {
+    match delimiter {
+        b',' => "comma".to_owned(),
+        b'\t' => "tab".to_owned(),
+        b';' => "semicolon".to_owned(),
+        b'|' => "bar".to_owned(),
+        b' ' => "space".to_owned(),
+        other => format!("delimiter '{}'", other.escape_ascii()),
+    }
+}

@@ -1,0 +1,301 @@
+//! Text → the asked-for columns of its records, as Arrow views into that text.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BinaryViewArray};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use memchr::{memchr, memchr_iter};
+
+use super::index::{CHUNK, Index};
+use super::record::{Fields, Found, Rules, blank, scan, unescape};
+use crate::events::{Origin, RawBatch, Reason, Reject, shown};
+
+/// The records of one piece of text, read from its start. How the text is cut into pieces changes nothing but where one
+/// `Rows` ends and the next begins: what stands at a record start depends only on the text that follows it.
+pub(super) struct Rows<'a> {
+    rules: &'a Rules,
+    columns: Vec<Column>,
+    /// Offset of each record that was taken.
+    starts: Vec<u32>,
+    /// With places counted from 0.
+    rejected: Vec<Reject>,
+    /// Offset of what comes next: the start of a record, of an empty line, or the end.
+    at: usize,
+    /// Line feeds before `at`.
+    lines: u64,
+    index: Index,
+    fields: Fields,
+}
+
+/// Why reading stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// All that begins before the limit was read.
+    Limit,
+    /// Something begins before the limit whose end cannot be told from the text so far.
+    Unfinished,
+    /// The last record was too long and is rejected. It ends after the next line feed that follows the text.
+    Skip,
+}
+
+/// One asked-for column: Arrow's 16-byte views, built directly.
+struct Column {
+    /// Its place among the fields.
+    field: usize,
+    views: Vec<u128>,
+    /// Texts that do not stand in the file as they are, because their doubled quotes were made single.
+    unescaped: Vec<u8>,
+}
+
+impl<'a> Rows<'a> {
+    /// No rows yet of the columns in `wanted`; about `expected` are to come.
+    pub fn new(rules: &'a Rules, wanted: &[usize], expected: usize) -> Self {
+        let column = |&field| Column { field, views: Vec::with_capacity(expected), unescaped: Vec::new() };
+        Rows {
+            rules,
+            columns: wanted.iter().map(column).collect(),
+            starts: Vec::with_capacity(expected),
+            rejected: Vec::new(),
+            at: 0,
+            lines: 0,
+            index: Index::new(),
+            fields: Fields::default(),
+        }
+    }
+
+    /// Offset of the first byte that was not read.
+    pub fn end(&self) -> usize {
+        self.at
+    }
+
+    /// Lines that were read.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Records that were read, with the rejected ones.
+    pub fn records(&self) -> usize {
+        self.starts.len() + self.rejected.len()
+    }
+
+    /// Goes on with everything that begins before `limit`. `text` is the text from before, perhaps with more at its end;
+    /// `ended` says that nothing can follow it.
+    pub fn read(&mut self, text: &[u8], limit: usize, ended: bool) -> Stop {
+        let chunk = CHUNK.min(self.rules.limits.quoted_bytes).min(self.rules.limits.record);
+        let limit = limit.min(text.len());
+        while self.at < limit {
+            let regular = self.index.fill(&text[self.at..text.len().min(self.at + chunk)], self.rules.delimiter);
+            let any = self.index.len() > 0;
+            self.take_indexed(text, limit);
+            if self.at >= limit || (regular && any) {
+                continue;
+            }
+            match scan(self.rules, &text[self.at..], ended, &mut self.fields) {
+                Found::Blank { end } => self.pass(text, end),
+                Found::Record { end } => self.take_scanned(text, end),
+                Found::StrayQuote { end } => self.reject(text, end, Reason::StrayQuote),
+                Found::TooLong => {
+                    let least = self.at + self.rules.limits.record;
+                    let line_end = memchr(b'\n', &text[least..]).map(|length| least + length + 1);
+                    let end = line_end.unwrap_or(text.len());
+                    self.reject(text, end - self.at, Reason::RecordTooLong);
+                    if line_end.is_none() && !ended {
+                        return Stop::Skip;
+                    }
+                }
+                Found::Unfinished => return Stop::Unfinished,
+            }
+        }
+        Stop::Limit
+    }
+
+    /// Takes the indexed records that begin before `limit`.
+    fn take_indexed(&mut self, text: &[u8], limit: usize) {
+        let base = self.at;
+        let mut count = self.index.len();
+        while count > 0 && base + self.index.start(count - 1) >= limit {
+            count -= 1;
+        }
+        // Where a record is one field, an empty one is a blank line: all must be looked at.
+        let columns = self.rules.columns;
+        let plain = |index: &Index, row| index.fields(row) == columns && columns > 1;
+        let mut taken = 0;
+        for row in 0..count {
+            if !plain(&self.index, row) {
+                self.take_rows(text, base, taken..row);
+                self.take_odd(text, base, row);
+                taken = row + 1;
+            }
+        }
+        self.take_rows(text, base, taken..count);
+        self.at = base + self.index.start(count);
+        self.lines += count as u64;
+    }
+
+    /// Takes indexed records that have every column.
+    fn take_rows(&mut self, text: &[u8], base: usize, rows: Range<usize>) {
+        self.starts.extend(rows.clone().map(|row| (base + self.index.start(row)) as u32));
+        for column in &mut self.columns {
+            column.take(text, base, &self.index, rows.clone());
+        }
+    }
+
+    /// Looks at an indexed record that is not as wide as the header, or may be a blank line.
+    fn take_odd(&mut self, text: &[u8], base: usize, row: usize) {
+        let (start, end) = (base + self.index.start(row), base + self.index.start(row + 1));
+        if blank(&text[start..end]).is_some() {
+            return;
+        }
+        let columns = self.rules.columns;
+        let fields = self.index.fields(row);
+        let has_text = |field| {
+            let (start, end) = self.index.field(row, field);
+            !bare(text, base + start, base + end).0.is_empty()
+        };
+        match judge(fields, columns, || (columns..fields).any(has_text)) {
+            None => self.take_rows(text, base, row..row + 1),
+            Some(reason) => {
+                let place = self.lines + row as u64;
+                self.rejected.push(Reject { place, reason, text: Some(shown(&text[start..end])) });
+            }
+        }
+    }
+
+    /// Takes the record in `self.fields`, unless it has too few or too many.
+    fn take_scanned(&mut self, text: &[u8], length: usize) {
+        if let Some(reason) = judge(self.fields.count, self.rules.columns, || self.fields.surplus) {
+            return self.reject(text, length, reason);
+        }
+        self.starts.push(self.at as u32);
+        for column in &mut self.columns {
+            let field = &self.fields.known[column.field];
+            column.push(text, self.at + field.at.start..self.at + field.at.end, field.escaped);
+        }
+        self.pass(text, length);
+    }
+
+    fn reject(&mut self, text: &[u8], length: usize, reason: Reason) {
+        let record = &text[self.at..self.at + length];
+        self.rejected.push(Reject { place: self.lines, reason, text: Some(shown(record)) });
+        self.pass(text, length);
+    }
+
+    fn pass(&mut self, text: &[u8], length: usize) {
+        let end = self.at + length;
+        self.lines += memchr_iter(b'\n', &text[self.at..end]).count() as u64;
+        self.at = end;
+    }
+
+    /// The rows as a batch over `block`, which is the text up to [`Self::end`] and begins with line `first_line`.
+    pub fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch {
+        let mut rejected = self.rejected;
+        for reject in &mut rejected {
+            reject.place += first_line;
+        }
+        RawBatch {
+            rows: self.starts.len(),
+            columns: self.columns.into_iter().map(|column| column.finish(&block)).collect(),
+            origin: Origin::Text { block, starts: self.starts, first_line },
+            rejected,
+            bytes,
+        }
+    }
+}
+
+/// What is wrong with a record of `fields` fields. Surplus fields are forgiven while they are empty, because real logs end
+/// their lines with delimiters.
+fn judge(fields: usize, columns: usize, surplus: impl FnOnce() -> bool) -> Option<Reason> {
+    if fields < columns {
+        Some(Reason::TooFewFields)
+    } else if fields > columns && surplus() {
+        Some(Reason::TooManyFields)
+    } else {
+        None
+    }
+}
+
+/// The indexed field `start..end` without its quotes and the CR of its line end, and whether it has quotes.
+#[inline(always)]
+fn bare(text: &[u8], start: usize, end: usize) -> (Range<usize>, bool) {
+    let carriage_return = text[end] == b'\n' && end > start && text[end - 1] == b'\r';
+    let end = end - usize::from(carriage_return);
+    // An indexed field that begins with a quote also ends with one.
+    let quoted = text[start] == b'"';
+    (start + usize::from(quoted)..end - usize::from(quoted), quoted)
+}
+
+impl Column {
+    fn take(&mut self, text: &[u8], base: usize, index: &Index, rows: Range<usize>) {
+        if index.escapes {
+            for row in rows {
+                let (start, end) = index.field(row, self.field);
+                let (field, quoted) = bare(text, base + start, base + end);
+                let escaped = quoted && memchr(b'"', &text[field.clone()]).is_some();
+                self.push(text, field, escaped);
+            }
+            return;
+        }
+        self.views.extend(rows.map(|row| {
+            let (start, end) = index.field(row, self.field);
+            let (field, _) = bare(text, base + start, base + end);
+            view(text, field, 0)
+        }));
+    }
+
+    fn push(&mut self, text: &[u8], field: Range<usize>, escaped: bool) {
+        if !escaped {
+            return self.views.push(view(text, field, 0));
+        }
+        let start = self.unescaped.len();
+        unescape(&text[field], &mut self.unescaped);
+        self.views.push(view(&self.unescaped, start..self.unescaped.len(), 1));
+    }
+
+    /// The column as an array over `block`. Empty fields become null, quoted or not.
+    fn finish(self, block: &Buffer) -> ArrayRef {
+        let filled = BooleanBuffer::collect_bool(self.views.len(), |row| self.views[row] as u32 != 0);
+        let nulls = Some(NullBuffer::new(filled)).filter(|nulls| nulls.null_count() > 0);
+        let mut buffers = vec![block.clone()];
+        if !self.unescaped.is_empty() {
+            buffers.push(Buffer::from_vec(self.unescaped));
+        }
+        let views = ScalarBuffer::from(self.views);
+        // SAFETY: `try_new` would accept them: there is a null bit for each view, and each view was built by `view` from a
+        // range of the text that `block` now holds at the same offsets, or of `unescaped`, which only grew since.
+        Arc::new(unsafe { BinaryViewArray::new_unchecked(views, buffers, nulls) })
+    }
+}
+
+/// The Arrow view of `at` in the buffer of that number, whose text is `text`: up to 12 bytes stand in the view itself.
+#[inline(always)]
+fn view(text: &[u8], at: Range<usize>, buffer: u32) -> u128 {
+    /// The lowest N bytes of a word.
+    const LOW: [u128; 13] = {
+        let mut low = [0; 13];
+        let mut bytes = 1;
+        while bytes < 13 {
+            low[bytes] = low[bytes - 1] << 8 | 0xff;
+            bytes += 1;
+        }
+        low
+    };
+    let head = head(text, &at);
+    let length = at.len();
+    if length <= 12 {
+        return length as u128 | (head & LOW[length]) << 32;
+    }
+    length as u128 | (head & LOW[4]) << 32 | u128::from(buffer) << 64 | (at.start as u128) << 96
+}
+
+/// At least the first 12 bytes of `at`, or all of it where it is shorter, with anything behind; the first byte is the lowest.
+#[inline(always)]
+fn head(text: &[u8], at: &Range<usize>) -> u128 {
+    if let Some(head) = text[at.start..].first_chunk::<16>() {
+        return u128::from_le_bytes(*head);
+    }
+    let mut head = [0; 16];
+    let length = at.len().min(16);
+    head[..length].copy_from_slice(&text[at.start..][..length]);
+    u128::from_le_bytes(head)
+}
