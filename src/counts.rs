@@ -1,6 +1,8 @@
 //! Exact counts by key: transitions, links, steps by segment.
 
 use std::hash::Hash;
+use std::iter::Zip;
+use std::vec;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -66,7 +68,7 @@ impl<K: Copy + Eq + Hash, V: Default> Counts<K, V> {
 
     /// Adds the counts of `from`, values of equal keys by `add`.
     pub fn merge(&mut self, from: Self, mut add: impl FnMut(&mut V, V)) {
-        for (key, value) in from.keys.into_iter().zip(from.values) {
+        for (key, value) in from {
             add(self.at(key), value);
         }
     }
@@ -74,6 +76,84 @@ impl<K: Copy + Eq + Hash, V: Default> Counts<K, V> {
     /// Bytes in use, without what the values own elsewhere.
     pub fn bytes(&self) -> usize {
         self.places.capacity() * (size_of::<(K, u32)>() + 1) + self.keys.capacity() * (size_of::<K>() + size_of::<V>())
+    }
+}
+
+impl<K, V> IntoIterator for Counts<K, V> {
+    type Item = (K, V);
+    type IntoIter = Zip<vec::IntoIter<K>, vec::IntoIter<V>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.keys.into_iter().zip(self.values)
+    }
+}
+
+/// Counts by numbers below a bound: a hash table, and in front of it an array of places once that is worth its memory.
+///
+/// A number costs one look into the array where few are possible, and no more than the hash table where many are.
+#[derive(Clone, Debug)]
+pub struct Grid<V> {
+    counts: Counts<u64, V>,
+    bound: u64,
+    /// One more than the place of each number met; 0 for the others. Empty while it is not worth its memory.
+    front: Vec<u32>,
+}
+
+impl<V: Default> Grid<V> {
+    /// The largest array: 1 MiB, what a second-level cache holds, and enough for all pairs of 512 nodes.
+    const LARGEST: u64 = 1 << 18;
+    /// Entries of the array for each number met, at most: so it is never much larger than what it points to.
+    const SPARSEST: u64 = 64;
+
+    /// For numbers below `bound`.
+    pub fn new(bound: u64) -> Self {
+        Grid { counts: Counts::default(), bound, front: Vec::new() }
+    }
+
+    /// The place of `number`, which is new if the number is. It stays the same while numbers come in.
+    #[inline]
+    pub fn place(&mut self, number: u64) -> usize {
+        if self.front.is_empty() {
+            return self.place_by_hash(number);
+        }
+        let front = &mut self.front[number as usize];
+        if *front == 0 {
+            *front = self.counts.place(number) as u32 + 1;
+        }
+        *front as usize - 1
+    }
+
+    fn place_by_hash(&mut self, number: u64) -> usize {
+        let place = self.counts.place(number);
+        if self.bound <= Self::LARGEST && self.bound <= self.counts.len() as u64 * Self::SPARSEST {
+            self.front = vec![0; self.bound as usize];
+        }
+        place
+    }
+
+    /// The value at a place that [`place`](Self::place) gave.
+    #[inline]
+    pub fn value(&mut self, place: usize) -> &mut V {
+        self.counts.value(place)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
+        self.counts.iter()
+    }
+
+    /// The counts of all numbers met.
+    pub fn into_counts(self) -> Counts<u64, V> {
+        self.counts
+    }
+
+    /// Adds the counts of `from`, values of equal numbers by `add`.
+    pub fn merge(&mut self, from: Self, add: impl FnMut(&mut V, V)) {
+        self.counts.merge(from.counts, add);
+    }
+
+    /// Bytes in use, without what the values own elsewhere.
+    pub fn bytes(&self) -> usize {
+        self.counts.bytes() + self.front.capacity() * size_of::<u32>()
     }
 }
 
@@ -119,6 +199,22 @@ mod tests {
         *b.at((3, 3)) += 7;
         a.merge(b, |into, from| *into += from);
         assert_eq!((a.get((1, 2)), a.get((2, 1)), a.get((3, 3)), a.get((0, 0))), (Some(&2), Some(&6), Some(&7), None));
+    }
+
+    #[test]
+    fn a_grid_counts_the_same_with_and_without_its_array() {
+        for bound in [1, 100, Grid::<u64>::LARGEST, u64::MAX] {
+            let (mut grid, mut plain) = (Grid::new(bound), Counts::<u64, u64>::default());
+            for n in 0..20_000u64 {
+                let number = n * 7919 % 5003 % bound;
+                assert_eq!(grid.place(number), plain.place(number));
+                let place = grid.place(number);
+                *grid.value(place) += 1;
+                *plain.value(place) += 1;
+            }
+            assert_eq!(grid.front.is_empty(), bound == u64::MAX);
+            assert!(grid.iter().eq(plain.iter()));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Durations, and what is said about them: their mean, their median and one percentile.
 //!
-//! [`Durations`] are for the thousands of transitions of a graph: compact, exact up to 4,096 distinct values, a histogram beyond.
-//! [`ExactDurations`] are for the few hops and goals whose times are exact at any size.
+//! [`Durations`] are for the thousands of transitions of a graph: compact, exact up to 4,096 distinct values, a histogram
+//! beyond. [`ExactDurations`] are for the few hops and goals whose times are exact at any size.
 
 /// The most distinct values that [`Durations`] keep exactly. A constant of the definition, not a tuning knob.
 const EXACT: usize = 4096;
@@ -17,7 +17,8 @@ type Run = (i64, u64);
 
 /// Any number of durations in µs: exact while they have at most 4,096 distinct values, then in a histogram.
 ///
-/// What they say depends on the values alone, never on their order or on how they were merged. Count and sum are always exact.
+/// What they say depends on the values alone, never on their order or on how they were merged. Count and sum are always
+/// exact.
 #[derive(Clone, Debug)]
 pub struct Durations(Store);
 
@@ -68,7 +69,7 @@ impl Durations {
                 into
             }
             (Histogram(mut into), Runs(runs)) | (Runs(runs), Histogram(mut into)) => {
-                runs.into_iter().for_each(|run| into.add(run));
+                runs.into_values().for_each(|run| into.add(run));
                 Durations(Histogram(into))
             }
             (Histogram(mut into), Histogram(from)) => {
@@ -152,18 +153,18 @@ impl Runs {
 
     fn histogram(self) -> Histogram {
         let mut histogram = Histogram::default();
-        self.into_iter().for_each(|run| histogram.add(run));
+        self.into_values().for_each(|run| histogram.add(run));
         histogram
     }
 
     /// All values, in no order.
-    fn into_iter(self) -> impl Iterator<Item = Run> {
+    fn into_values(self) -> impl Iterator<Item = Run> {
         self.sorted.into_iter().chain(self.waiting.into_iter().map(|micros| (micros, 1)))
     }
 }
 
-/// Counts in buckets whose width doubles with every doubling of the value: 64 buckets to each, so that the middle of a bucket is within
-/// 1/128 of every value in it. Values below 128 µs have a bucket each.
+/// Counts in buckets whose width doubles with every doubling of the value: 64 buckets to each, so that the middle of a
+/// bucket is within 1/128 of every value in it. Values below 128 µs have a bucket each.
 #[derive(Clone, Debug)]
 struct Histogram {
     count: u64,
@@ -250,7 +251,7 @@ pub struct Summary {
     pub mean: f64,
     /// Of an even number of values, the mean of the two in the middle.
     pub median: f64,
-    /// The value at the percentage that was asked for, by nearest rank: of n values in order number ⌈n · percent / 100⌉.
+    /// The value at the percentage that was asked for, by nearest rank: of n values in order, number ⌈n·percent/100⌉.
     pub percentile: f64,
     /// Whether median and percentile are exact. If not, each is within 1 %; the mean is exact always.
     pub exact: bool,
@@ -392,8 +393,10 @@ mod tests {
         }
 
         #[test]
-        fn the_histogram_is_within_one_percent(seed in prop::collection::vec(0..1i64 << 40, 10), spread in 1..1i64 << 20) {
-            let values: Vec<i64> = seed.iter().flat_map(|&from| (0..1000).map(move |n| from + n * spread)).collect();
+        fn the_histogram_is_within_one_percent(
+            froms in prop::collection::vec(0..1i64 << 40, 10), spread in 1..1i64 << 20,
+        ) {
+            let values: Vec<i64> = froms.iter().flat_map(|&from| (0..1000).map(move |n| from + n * spread)).collect();
             let (mean, median, percentile) = plain(&values, 95.0).unwrap();
             let summary = durations(values).summary(95).unwrap();
             prop_assert!(near(summary.mean, mean, 1e-12));

@@ -16,7 +16,7 @@ use crate::analyses::{Bound, Question, State};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::events::{
-    Account, Decoder, Dictionaries, EventBatch, Mapping, Reading, Reason, Reject, Roles, Scan, by_name,
+    Account, Decoder, Dictionaries, EventBatch, Mapping, Reading, Reason, Reject, Roles, Scan, Tally, by_name,
 };
 use crate::journeys::{Arrival, Grouper, Journeys, Names, Needs, PARTITIONS, Partitions, Scatter, Store};
 use crate::reports::Answer;
@@ -99,11 +99,12 @@ pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress)
     let budget = Budget::new(limits.memory);
 
     let read = read(&pool, &files, &reading, &budget, progress)?;
-    check_rejects(&read.account, &files, limits)?;
+    let Tally { account: counted, rejects, span } = read.tally;
+    check_rejects(&counted, &files, limits)?;
 
     let (events, pages, dimensions) = read.dictionaries.close();
-    let names = Names::new(&needs, events, pages, dimensions, read.span);
-    let shared_notes = notes(&read.account, &files);
+    let names = Names::new(&needs, events, pages, dimensions, span);
+    let shared_notes = notes(&counted, &files);
     let (mut bounds, mut answers_notes) = (Vec::new(), Vec::new());
     for asked in asked {
         let mut notes = Vec::new();
@@ -116,7 +117,7 @@ pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress)
     }
     let folded = fold(&pool, &read.partitions, &names, &bounds, &budget)?;
 
-    let account = account(&read.account, &folded);
+    let account = account(&counted, &folded);
     let mut answers = Vec::new();
     for (((asked, bound), state), notes) in asked.iter().zip(&bounds).zip(folded.states).zip(answers_notes) {
         let mut account = account.clone();
@@ -133,8 +134,8 @@ pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress)
     }
     Ok(Outcome {
         answers,
-        account: read.account,
-        rejects: read.rejects,
+        account: counted,
+        rejects,
         files: files.into_iter().map(|file| file.facts).collect(),
         visitors: folded.visitors,
         peak_memory: budget.peak(),
@@ -178,9 +179,7 @@ fn open(input: &Input, scan: &Scan) -> Result<Vec<OpenFile>> {
 struct Read {
     partitions: Partitions,
     dictionaries: Dictionaries,
-    account: Account,
-    rejects: Vec<(usize, Reject)>,
-    span: Option<(i64, i64)>,
+    tally: Tally,
 }
 
 /// Reads all files with all threads.
@@ -207,17 +206,10 @@ fn read(
     });
     let ReadWork { store, failure, .. } = work;
     failure.into_result()?;
-    let (mut account, mut rejects, mut span) = (Account::default(), Vec::new(), None::<(i64, i64)>);
-    for (counted, kept, seen) in parts {
-        account.add(counted);
-        rejects.extend(kept);
-        span = match (span, seen) {
-            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (one, other) => one.or(other),
-        };
-    }
-    rejects.sort_by_key(|(file, reject)| (*file, reject.place));
-    Ok(Read { partitions: store.close(), dictionaries, account, rejects, span })
+    let mut tally = Tally::default();
+    parts.into_iter().for_each(|part| tally.add(part));
+    tally.rejects.sort_by_key(|(file, reject)| (*file, reject.place));
+    Ok(Read { partitions: store.close(), dictionaries, tally })
 }
 
 /// What all reading threads share.

@@ -1,6 +1,7 @@
 //! Amounts as people type them, with their unit: `30m`, `7d`, `4GiB`, `10%`.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -149,13 +150,77 @@ impl<'de> Deserialize<'de> for Fraction {
     }
 }
 
+/// How many of the largest to show: `20`, or `all`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Top {
+    All,
+    Most(NonZeroU32),
+}
+
+impl Top {
+    /// What most questions show unless told otherwise.
+    pub const TWENTY: Top = Top::Most(NonZeroU32::new(20).expect("20 is not 0"));
+
+    /// How many to show at most.
+    pub fn limit(self) -> usize {
+        match self {
+            Top::All => usize::MAX,
+            Top::Most(number) => number.get() as usize,
+        }
+    }
+}
+
+impl FromStr for Top {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Top> {
+        if text == "all" {
+            return Ok(Top::All);
+        }
+        let wrong =
+            |_| Error::question(format!("{text:?} is not how many to show")).hint("write a number from 1, or all");
+        text.parse().map(Top::Most).map_err(wrong)
+    }
+}
+
+impl Serialize for Top {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Top::All => serializer.serialize_str("all"),
+            Top::Most(number) => number.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Top {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// In a job file a number may stand without quotes.
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "how many to show is a number from 1, or \"all\"")]
+        enum Written {
+            Number(i64),
+            Text(String),
+        }
+        let text = match Written::deserialize(deserializer)? {
+            Written::Number(number) => number.to_string(),
+            Written::Text(text) => text,
+        };
+        text.parse().map_err(explained)
+    }
+}
+
 /// Reads a value from its text in a job file.
 fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|error: Error| match error.advice() {
-        Some(hint) => de::Error::custom(format!("{error}; {hint}")),
-        None => de::Error::custom(error),
-    })
+    text.parse().map_err(explained)
+}
+
+/// The error with its hint, for a job file.
+fn explained<E: de::Error>(error: Error) -> E {
+    match error.advice() {
+        Some(hint) => E::custom(format!("{error}; {hint}")),
+        None => E::custom(error),
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +243,22 @@ mod tests {
         for text in ["", "30", "m", "30x", "-5m", "30m5", "999999999999w"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_top_is_a_number_or_all() {
+        let read = |text: &str| toml::from_str::<toml::Table>(text).unwrap()["top"].clone().try_into::<Top>();
+        assert_eq!("all".parse::<Top>().unwrap().limit(), usize::MAX);
+        assert_eq!(
+            ("20".parse().unwrap(), read("top = 20").unwrap(), read("top = '20'").unwrap()),
+            (Top::TWENTY, Top::TWENTY, Top::TWENTY)
+        );
+        assert_eq!(read("top = 'all'").unwrap(), Top::All);
+        assert_eq!(serde_json::to_string(&[Top::All, Top::TWENTY]).unwrap(), r#"["all",20]"#);
+        for wrong in ["top = 0", "top = -1", "top = 1.5", "top = 'some'", "top = []"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!("0".parse::<Top>().unwrap_err().advice().is_some());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result, nearest};
-use crate::journeys::{DAY, Group, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge};
+use crate::journeys::{
+    DAY, Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View,
+};
 use crate::units::Span;
 
 /// Event names that are page views, unless told otherwise.
@@ -35,6 +37,16 @@ pub enum Grain {
     Session,
     /// Everything a visitor did is one journey.
     Visitor,
+}
+
+impl Grain {
+    /// What the journeys are, for titles.
+    pub fn journeys(self) -> &'static str {
+        match self {
+            Grain::Session => "sessions",
+            Grain::Visitor => "whole visitors",
+        }
+    }
 }
 
 /// When a session bounces.
@@ -275,6 +287,56 @@ pub fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
         Written::One(name) => vec![name],
         Written::Many(names) => names,
     })
+}
+
+/// What the questions about nodes share: which journeys they read, and what stands at the places of a path.
+#[derive(Clone, Debug)]
+pub struct PathScope {
+    pub grain: Grain,
+    pub common: Common,
+}
+
+impl PathScope {
+    /// Sessions, unless another grain was given.
+    pub fn new(common: Common) -> PathScope {
+        PathScope { grain: common.grain.unwrap_or(Grain::Session), common }
+    }
+
+    /// The rules as they are printed. Those of sessions are not in force where a whole visitor is one journey.
+    pub fn rules(&self) -> Map<String, Value> {
+        let mut rules = Map::from_iter([("grain".to_owned(), json!(self.grain))]);
+        if self.grain == Grain::Session {
+            rules.extend(self.common.session_rules());
+        }
+        rules.extend(self.common.node_rules());
+        if !self.common.by.is_empty() {
+            rules.insert("by".into(), json!(self.common.by));
+        }
+        rules
+    }
+
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::of_nodes(&self.common.nodes);
+        needs.add(Needs::of_dimensions(&self.common.by));
+        if self.grain == Grain::Session {
+            needs.add(Needs::of_sessions(&self.common.sessions));
+        }
+        needs
+    }
+
+    /// What makes a journey, in the numbers of a run.
+    pub fn unit(&self, names: &Names) -> Result<Unit> {
+        match self.grain {
+            Grain::Visitor => Ok(Unit::Visitor),
+            Grain::Session => names.session(&self.common.sessions).map(Unit::Session),
+        }
+    }
+
+    /// What a path shows of a journey.
+    pub fn view(&self, names: &Names) -> Result<View> {
+        let Common { nodes, repeats, collapse, hide, .. } = &self.common;
+        View::new(names, nodes, *repeats, collapse, hide)
+    }
 }
 
 /// The names of the fields of a spec.

@@ -14,16 +14,18 @@ use crate::error::Result;
 use crate::journeys::{Journey, Journeys, Names, Needs, Unit, Visitor};
 use crate::reports::Report;
 
-pub mod common;
 mod abandonment;
+pub mod common;
+mod flow;
 mod funnel;
+mod graph;
 mod overview;
 mod segment;
 mod step;
 mod steps;
 mod summary;
 
-pub use common::{Common, CommonSpec, Conventions, Grain};
+pub use common::{Common, CommonSpec, Conventions, Grain, PathScope};
 pub use overview::Overview;
 pub use segment::{By, Segmented, SegmentedReport};
 
@@ -128,8 +130,13 @@ impl Kind {
 }
 
 /// Every kind of question.
-pub const KINDS: &[Kind] =
-    &[Kind::of::<summary::SummarySpec>(), Kind::of::<funnel::FunnelSpec>(), Kind::of::<abandonment::AbandonmentSpec>()];
+pub const KINDS: &[Kind] = &[
+    Kind::of::<summary::SummarySpec>(),
+    Kind::of::<funnel::FunnelSpec>(),
+    Kind::of::<flow::FlowSpec>(),
+    Kind::of::<graph::GraphSpec>(),
+    Kind::of::<abandonment::AbandonmentSpec>(),
+];
 
 /// A bound question behind one object-safe face: one virtual call per question and partition, the loop inside is monomorphic.
 pub trait Bound: Send + Sync {

@@ -137,15 +137,15 @@ impl Rules {
         let (time, union) = (instant[0].time, instant.iter().fold(0, |union, hit| union | hit.mask));
         let single = instant.iter().all(|hit| hit.mask.is_power_of_two());
         let mut reached = 0;
-        for done in 0..self.steps {
-            let first = if done == 0 { time } else { before[done] };
+        for (done, &known) in before.iter().enumerate().take(self.steps) {
+            let first = if done == 0 { time } else { known };
             if union >> done & 1 == 0 || !self.fits(first, time) {
                 continue;
             }
             let most = done + (union >> done).trailing_ones() as usize;
             let end = if single { most } else { matching.extend(instant, done, most) };
-            for depth in done + 1..=end {
-                latest[depth] = latest[depth].max(first);
+            for latest in &mut latest[done + 1..=end] {
+                *latest = (*latest).max(first);
             }
             reached = reached.max(end);
         }
@@ -209,10 +209,10 @@ impl Rules {
             let (before, after) = candidates.split_at_mut(step);
             before[step - 1].retain(|&at| self.precedes(hits, at, &after[0], step));
         }
-        for step in 0..best.depth {
+        for (step, fitting) in candidates.iter().enumerate().take(best.depth) {
             let previous = attempt.last().copied();
             let fits = |at: &&u32| previous.is_none_or(|previous| self.follows(hits, &[previous - base], **at, step));
-            attempt.extend(candidates[step].iter().find(fits).map(|at| at + base));
+            attempt.extend(fitting.iter().find(fits).map(|at| at + base));
         }
     }
 

@@ -84,11 +84,32 @@ pub struct Decoder<'r> {
     names: Vec<NameColumn>,
     keep: Vec<u32>,
     scratch: String,
+    tally: Tally,
+}
+
+/// What reading counted and found beside the events.
+#[derive(Debug, Default)]
+pub struct Tally {
     pub account: Account,
     /// Rejected records by file number, if they are kept.
     pub rejects: Vec<(usize, Reject)>,
     /// First and last time of a used event, in µs.
     pub span: Option<(i64, i64)>,
+}
+
+impl Tally {
+    /// Adds what another thread counted; the order of threads does not matter to anything but the order of the rejects.
+    pub fn add(&mut self, other: Tally) {
+        self.account.add(other.account);
+        self.rejects.extend(other.rejects);
+        if let Some((first, last)) = other.span {
+            self.widen(first, last);
+        }
+    }
+
+    fn widen(&mut self, first: i64, last: i64) {
+        self.span = Some(self.span.map_or((first, last), |(low, high)| (low.min(first), high.max(last))));
+    }
 }
 
 /// What a thread remembers of one column of names.
@@ -118,9 +139,7 @@ impl<'r> Decoder<'r> {
             names: (0..2 + reading.scan.dimensions.len()).map(|_| NameColumn::default()).collect(),
             keep: Vec::new(),
             scratch: String::new(),
-            account: Account::default(),
-            rejects: Vec::new(),
-            span: None,
+            tally: Tally::default(),
             reading,
             dictionaries,
             budget,
@@ -128,14 +147,14 @@ impl<'r> Decoder<'r> {
     }
 
     /// What was counted, the clock's notes included.
-    pub fn finish(mut self) -> (Account, Vec<(usize, Reject)>, Option<(i64, i64)>) {
-        self.account.clock = self.clock.notes;
-        (self.account, self.rejects, self.span)
+    pub fn finish(mut self) -> Tally {
+        self.tally.account.clock = self.clock.notes;
+        self.tally
     }
 
     /// Appends the events of `raw`, a part of file number `file`, to `batch`.
     pub fn decode(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, batch: &mut EventBatch) -> Result<()> {
-        self.account.records += raw.rows as u64 + raw.rejected.len() as u64;
+        self.tally.account.records += raw.rows as u64 + raw.rejected.len() as u64;
         for reject in &raw.rejected {
             self.reject(file, reject.clone())?;
         }
@@ -143,7 +162,7 @@ impl<'r> Decoder<'r> {
         self.times(file, raw, mapping, &mut batch.columns.time)?;
         self.visitors(file, raw, mapping, batch, before)?;
         let keep = std::mem::take(&mut self.keep);
-        self.account.used += keep.len() as u64;
+        self.tally.account.used += keep.len() as u64;
         let result = self.columns(raw, mapping, &keep, &mut batch.columns);
         self.note_span(&batch.columns.time[before..]);
         self.keep = keep;
@@ -151,16 +170,17 @@ impl<'r> Decoder<'r> {
     }
 
     fn note_span(&mut self, times: &[i64]) {
-        let Some((low, high)) = times.iter().copied().min().zip(times.iter().copied().max()) else { return };
-        self.span = Some(self.span.map_or((low, high), |(first, last)| (first.min(low), last.max(high))));
+        if let Some((first, last)) = times.iter().copied().min().zip(times.iter().copied().max()) {
+            self.tally.widen(first, last);
+        }
     }
 
     fn reject(&mut self, file: usize, reject: Reject) -> Result<()> {
-        self.account.reject(file, &reject);
+        self.tally.account.reject(file, &reject);
         if self.reading.keep_rejects {
             let text = reject.text.as_ref().map_or(0, Vec::len);
             self.budget.take(size_of::<(usize, Reject)>() + text, "the rejected records")?;
-            self.rejects.push((file, reject));
+            self.tally.rejects.push((file, reject));
         }
         Ok(())
     }
@@ -186,7 +206,7 @@ impl<'r> Decoder<'r> {
                     out.push(time);
                     self.keep.push(row as u32);
                 }
-                Some(Ok(_)) => self.account.filtered += 1,
+                Some(Ok(_)) => self.tally.account.filtered += 1,
                 Some(Err(())) => self.reject_row(file, &raw.origin, row, Reason::BadTime)?,
                 None => self.reject_row(file, &raw.origin, row, Reason::NoTime)?,
             }
@@ -271,7 +291,7 @@ impl<'r> Decoder<'r> {
             _ => self.texts(names, column, keep, &mut memory, &mut bad, out),
         };
         self.names[slot] = memory;
-        self.account.null(&self.column_name(names), bad);
+        self.tally.account.null(&self.column_name(names), bad);
         result
     }
 
@@ -310,7 +330,8 @@ impl<'r> Decoder<'r> {
     ) -> Result<()> {
         let array = column.as_dictionary::<Int32Type>();
         let (keys, values) = (array.keys(), array.values());
-        if !memory.values.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
+        // Readers wrap the same buffers anew for each batch of a row group.
+        if !memory.values.as_ref().is_some_and(|known| known.to_data().ptr_eq(&values.to_data())) {
             memory.values = Some(Arc::clone(values));
             memory.codes.clear();
             memory.codes.resize(values.len(), UNKNOWN);
@@ -378,7 +399,7 @@ impl<'r> Decoder<'r> {
                 NO_VALUE
             }
         }));
-        self.account.null("value", bad);
+        self.tally.account.null("value", bad);
         Ok(())
     }
 

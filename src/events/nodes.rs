@@ -192,7 +192,7 @@ impl NodeTable {
             (NodeKind::Event, ..) | (_, _, true) => nodes.extend(events.iter().map(|&e| self.of_event[e as usize])),
             (NodeKind::Page, ..) | (_, true, _) => nodes.extend(pages.iter().map(|&p| self.of_page[p as usize])),
             (NodeKind::Auto, ..) => {
-                nodes.extend(events.iter().zip(pages).map(|(&event, &page)| self.auto(event, page)))
+                nodes.extend(events.iter().zip(pages).map(|(&event, &page)| self.auto(event, page)));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What a source hands over: the asked-for columns of some records, still in the words of the file.
 
+use std::cell::Cell;
+
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 
@@ -44,14 +46,18 @@ pub enum Origin {
     /// Rows of a typed file; the first row of the batch has this number, counted from 1.
     Rows { first: u64 },
     /// Lines of a text file.
-    Text {
-        /// The block of text that the records lie in.
-        block: Buffer,
-        /// Offset of each record in the block.
-        starts: Vec<u32>,
-        /// The line number, counted from 1, of the block's first byte.
-        first_line: u64,
-    },
+    Text(TextOrigin),
+}
+
+/// A block of text and where its records begin.
+pub struct TextOrigin {
+    block: Buffer,
+    /// Offset of each record in the block, and of each rejected record.
+    starts: Vec<u32>,
+    gaps: Vec<u32>,
+    /// An offset and its line number: records are asked about in their order, so counting goes on from there.
+    known: Cell<(usize, u64)>,
+    first_line: u64,
 }
 
 impl Origin {
@@ -59,18 +65,45 @@ impl Origin {
     pub fn place(&self, row: usize) -> u64 {
         match self {
             Origin::Rows { first } => first + row as u64,
-            Origin::Text { block, starts, first_line } => {
-                first_line + memchr::memchr_iter(b'\n', &block[..starts[row] as usize]).count() as u64
-            }
+            Origin::Text(text) => text.line(row),
         }
     }
 
     /// The text of record `row` without its line end, where the format has one; at most [`SHOWN`] bytes of it.
     pub fn text(&self, row: usize) -> Option<Vec<u8>> {
-        let Origin::Text { block, starts, .. } = self else { return None };
-        let start = starts[row] as usize;
-        let end = starts.get(row + 1).map_or(block.len(), |next| *next as usize);
-        Some(shown(&block[start..end]))
+        match self {
+            Origin::Rows { .. } => None,
+            Origin::Text(text) => Some(text.record(row)),
+        }
+    }
+}
+
+impl TextOrigin {
+    /// `starts` are the offsets of the records in `block`, `gaps` those of the rejected ones between them, both ascending;
+    /// `first_line` is the line number of the block's first byte, counted from 1.
+    pub fn new(block: Buffer, starts: Vec<u32>, gaps: Vec<u32>, first_line: u64) -> Self {
+        TextOrigin { block, starts, gaps, known: Cell::new((0, first_line)), first_line }
+    }
+
+    /// The text that the records lie in.
+    pub fn block(&self) -> &Buffer {
+        &self.block
+    }
+
+    fn line(&self, row: usize) -> u64 {
+        let start = self.starts[row] as usize;
+        let (from, line) = if self.known.get().0 <= start { self.known.get() } else { (0, self.first_line) };
+        let line = line + memchr::memchr_iter(b'\n', &self.block[from..start]).count() as u64;
+        self.known.set((start, line));
+        line
+    }
+
+    fn record(&self, row: usize) -> Vec<u8> {
+        let start = self.starts[row];
+        let next = self.starts.get(row + 1).copied();
+        let gap = self.gaps.get(self.gaps.partition_point(|gap| *gap <= start)).copied();
+        let end = next.into_iter().chain(gap).min().map_or(self.block.len(), |end| end as usize);
+        shown(&self.block[start as usize..end])
     }
 }
 
@@ -132,5 +165,20 @@ impl Reason {
             Reason::NoTime => "no time",
             Reason::BadTime => "unreadable time",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_named_by_its_line_and_ends_before_the_next_one() {
+        let block = Buffer::from(&b"a,1\n\"b\n\",2\nbroken\nc,3\n"[..]);
+        let origin = Origin::Text(TextOrigin::new(block, vec![0, 4, 18], vec![11], 10));
+        let seen: Vec<(u64, Vec<u8>)> =
+            [0, 1, 2, 1].into_iter().map(|row| (origin.place(row), origin.text(row).unwrap())).collect();
+        let expected: [(u64, &[u8]); 4] = [(10, b"a,1"), (11, b"\"b\n\",2"), (14, b"c,3"), (11, b"\"b\n\",2")];
+        assert_eq!(seen, expected.map(|(line, text)| (line, text.to_vec())));
     }
 }

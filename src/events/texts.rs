@@ -1,5 +1,7 @@
 //! Arrow arrays of any simple type, read as text or numbers.
 
+use std::fmt::{Display, Write};
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, LargeStringArray, PrimitiveArray, StringArray, StringViewArray};
@@ -7,7 +9,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::timestamp::{Clock, DAY, epoch, epoch_float};
 use crate::error::{Error, Result};
-use crate::ids::NO_VALUE;
+use crate::ids::{NO_VALUE, Shape, VisitorId, id_text};
 
 /// A column read as text, value by value.
 pub enum Texts<'a> {
@@ -17,10 +19,8 @@ pub enum Texts<'a> {
     LargeUtf8(&'a LargeStringArray),
     /// Codes into a small array of texts.
     Dictionary(&'a PrimitiveArray<Int32Type>, Box<Texts<'a>>),
-    Signed(Box<dyn Fn(usize) -> Option<i64> + 'a>),
-    Unsigned(&'a PrimitiveArray<UInt64Type>),
-    Float(&'a PrimitiveArray<Float64Type>),
-    Boolean(&'a arrow_array::BooleanArray),
+    /// Any other type: writes a value, or says that there is none.
+    Written(Writer<'a>),
     Nothing,
 }
 
@@ -35,39 +35,75 @@ impl<'a> Texts<'a> {
                 let codes = array.as_dictionary::<Int32Type>();
                 Texts::Dictionary(codes.keys(), Box::new(Texts::new(codes.values())?))
             }
-            DataType::UInt64 => Texts::Unsigned(array.as_primitive()),
-            DataType::Float64 => Texts::Float(array.as_primitive()),
-            DataType::Boolean => Texts::Boolean(array.as_boolean()),
             DataType::Null => Texts::Nothing,
-            other => Texts::Signed(signed(array).ok_or_else(|| unsupported(other, "text"))?),
+            _ => Texts::Written(writer(array)?),
         })
     }
 
-    /// The text of a value; numbers are written into `scratch`. `None` is no value.
+    /// The text of a value; what is not text in the file is written into `scratch`. `None` is no value.
     #[inline]
     pub fn get<'s>(&'s self, row: usize, scratch: &'s mut String) -> Option<&'s [u8]> {
-        use std::fmt::Write;
-        // Writing into a String cannot fail.
-        let mut write = |text: std::fmt::Arguments<'_>| {
-            scratch.clear();
-            let _ = scratch.write_fmt(text);
-        };
         match self {
-            Texts::Bytes(array) => return array.is_valid(row).then(|| array.value(row)),
-            Texts::View(array) => return array.is_valid(row).then(|| array.value(row).as_bytes()),
-            Texts::Utf8(array) => return array.is_valid(row).then(|| array.value(row).as_bytes()),
-            Texts::LargeUtf8(array) => return array.is_valid(row).then(|| array.value(row).as_bytes()),
-            Texts::Dictionary(codes, values) => {
-                return if codes.is_valid(row) { values.get(codes.value(row) as usize, scratch) } else { None };
+            Texts::Bytes(array) => array.is_valid(row).then(|| array.value(row)),
+            Texts::View(array) => array.is_valid(row).then(|| array.value(row).as_bytes()),
+            Texts::Utf8(array) => array.is_valid(row).then(|| array.value(row).as_bytes()),
+            Texts::LargeUtf8(array) => array.is_valid(row).then(|| array.value(row).as_bytes()),
+            Texts::Dictionary(codes, values) if codes.is_valid(row) => values.get(codes.value(row) as usize, scratch),
+            Texts::Written(write) => {
+                scratch.clear();
+                write(row, scratch).then_some(scratch.as_bytes())
             }
-            Texts::Signed(value) => write(format_args!("{}", value(row)?)),
-            Texts::Unsigned(array) if array.is_valid(row) => write(format_args!("{}", array.value(row))),
-            Texts::Float(array) if array.is_valid(row) => write(format_args!("{}", array.value(row))),
-            Texts::Boolean(array) if array.is_valid(row) => write(format_args!("{}", array.value(row))),
-            _ => return None,
+            Texts::Dictionary(..) | Texts::Nothing => None,
         }
-        Some(scratch.as_bytes())
     }
+}
+
+/// Writes the value of a row into a text, or says that there is none.
+type Writer<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
+
+/// Writes the values of a column that is not text: numbers in decimal, times in RFC 3339, 16 bytes as a UUID.
+fn writer(array: &ArrayRef) -> Result<Writer<'_>> {
+    Ok(match array.data_type() {
+        DataType::UInt64 => written(getter::<UInt64Type>(array)),
+        DataType::Float32 => written(getter::<Float32Type>(array)),
+        DataType::Float64 => written(getter::<Float64Type>(array)),
+        DataType::Boolean => {
+            let array = array.as_boolean();
+            written(move |row| array.is_valid(row).then(|| array.value(row)))
+        }
+        DataType::Decimal128(..) => {
+            let array = array.as_primitive::<Decimal128Type>();
+            written(move |row| array.is_valid(row).then(|| array.value_as_string(row)))
+        }
+        DataType::Date32 => {
+            let days = getter::<Date32Type>(array);
+            written(move |row| rfc3339(i64::from(days(row)?) * DAY).map(|time| time[..10].to_owned()))
+        }
+        DataType::Timestamp(unit, _) => {
+            let (unit, raw) = (*unit, timestamps(array, *unit));
+            written(move |row| rfc3339(micros(raw(row)?, unit)?))
+        }
+        DataType::FixedSizeBinary(16) => {
+            let array = array.as_fixed_size_binary();
+            written(move |row| array.is_valid(row).then(|| uuid(array.value(row)))?)
+        }
+        other => written(signed(array).ok_or_else(|| unsupported(other, "text"))?),
+    })
+}
+
+fn written<'a, T: Display>(get: impl Fn(usize) -> Option<T> + 'a) -> Writer<'a> {
+    // Writing into a String cannot fail.
+    Box::new(move |row, scratch| get(row).is_some_and(|value| write!(scratch, "{value}").is_ok()))
+}
+
+fn rfc3339(micros: i64) -> Option<String> {
+    let time = chrono::DateTime::from_timestamp_micros(micros)?;
+    Some(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+fn uuid(bytes: &[u8]) -> Option<String> {
+    let number = u128::from_be_bytes(bytes.try_into().ok()?);
+    Some(id_text(VisitorId::Wide(Shape::Uuid, number)))
 }
 
 type Getter<'a, T> = Box<dyn Fn(usize) -> Option<T> + 'a>;
@@ -160,8 +196,11 @@ fn micros(time: i64, unit: TimeUnit) -> Option<i64> {
     }
 }
 
-/// Reads `array` as amounts in millionths: `Err` for a value that is no amount.
-pub fn amounts(array: &ArrayRef) -> Result<Box<dyn FnMut(usize) -> Option<Result<i64, ()>> + '_>> {
+/// A reader of one column of amounts: millionths, `Err` for a value that is no amount.
+pub type Amounts<'a> = Box<dyn FnMut(usize) -> Option<Result<i64, ()>> + 'a>;
+
+/// Reads `array` as amounts.
+pub fn amounts(array: &ArrayRef) -> Result<Amounts<'_>> {
     Ok(match array.data_type() {
         DataType::Float64 => {
             let number = getter::<Float64Type>(array);
@@ -170,6 +209,11 @@ pub fn amounts(array: &ArrayRef) -> Result<Box<dyn FnMut(usize) -> Option<Result
         DataType::Float32 => {
             let number = getter::<Float32Type>(array);
             Box::new(move |row| number(row).filter(|n| !n.is_nan()).map(|n| float_amount(f64::from(n))))
+        }
+        DataType::UInt64 => {
+            let number = getter::<UInt64Type>(array);
+            let millionths = |n| i64::try_from(n).ok()?.checked_mul(1_000_000);
+            Box::new(move |row| number(row).map(|n| millionths(n).ok_or(())))
         }
         DataType::Decimal128(_, scale) => {
             let (number, scale) = (getter::<Decimal128Type>(array), *scale);

@@ -13,6 +13,9 @@ const FATES: [&str; 4] = ["used", "filtered", "duplicates", "rejected"];
 const PLACED: [&str; 8] =
     ["records", "events_read", "used", "filtered", "duplicates", "rejected", "visitors", "sessions"];
 
+/// Names of a list that are shown; the JSON has them all.
+const SHOWN: usize = 3;
+
 /// The footer of `answer`, line by line and safe to show.
 pub fn lines(answer: &Answer) -> Vec<String> {
     let rules = rules(&answer.rules);
@@ -43,7 +46,11 @@ fn entries(prefix: &str, map: &Map<String, Value>) -> Vec<String> {
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(short).collect::<Vec<_>>().join(", "),
+        Value::Array(values) => {
+            let shown: Vec<String> = values.iter().take(SHOWN).map(short).collect();
+            let rest = values.len() - shown.len();
+            if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
+        }
         value => value.to_string(),
     }
 }

@@ -17,6 +17,12 @@ const NARROWEST: u16 = 12;
 /// Characters of a text that are laid out at all: enough for any width, and a page of a megabyte costs nothing.
 const LONGEST: usize = 4 * WIDEST as usize;
 
+/// A single row of more cells than this is shown upright.
+const LONGEST_ROW: usize = 8;
+
+/// Longer names of columns are shown in two lines.
+const LONGEST_HEADING: usize = 14;
+
 const BOLD: &str = "1";
 const DIM: &str = "2";
 
@@ -64,10 +70,12 @@ fn text_of(answer: &Answer, alone: bool, options: &Options) -> Result<String> {
 
 /// Header, rows and a count of the rows left out; `whole` are the flags that write them all.
 fn table_lines(table: &Table, whole: &str, options: &Options) -> Vec<String> {
+    let upright = upright(table);
+    let table = upright.as_ref().unwrap_or(table);
     let shown = &table.rows[..table.rows.len().min(options.rows)];
     let mut lines: Vec<String> =
         laid_out(table, shown, options.width).lines().map(|line| line.trim_end().to_owned()).collect();
-    for line in lines.iter_mut().take(2) {
+    for line in lines.iter_mut().take(header_height(table) + 1) {
         *line = styled(DIM, line, options);
     }
     if table.rows.is_empty() {
@@ -81,11 +89,36 @@ fn table_lines(table: &Table, whole: &str, options: &Options) -> Vec<String> {
     lines
 }
 
+/// A single long row as one line per value: nobody reads a row of 14 columns.
+fn upright(table: &Table) -> Option<Table> {
+    let [row] = &table.rows[..] else { return None };
+    let lines = || table.columns.iter().zip(row);
+    (row.len() > LONGEST_ROW).then(|| Table {
+        name: table.name,
+        columns: vec![String::new(), String::new()],
+        rows: lines().map(|(column, cell)| vec![Cell::Text(column.clone()), cell.clone()]).collect(),
+    })
+}
+
+/// A column's name in two lines where it is long, so that it does not widen a column of short numbers.
+fn heading(name: &str) -> String {
+    let middle = name.len() / 2;
+    let places = name.match_indices('_').map(|(at, _)| at).filter(|_| name.len() > LONGEST_HEADING);
+    match places.min_by_key(|at| at.abs_diff(middle)) {
+        Some(at) => format!("{}\n{}", visible(&name[..at]), visible(&name[at + 1..])),
+        None => visible(name).into_owned(),
+    }
+}
+
+fn header_height(table: &Table) -> usize {
+    table.columns.iter().map(|column| heading(column).lines().count()).max().unwrap_or(1).max(1)
+}
+
 /// `rows` in columns: text to the left, all else to the right, one line each.
 fn laid_out(table: &Table, rows: &[Vec<Cell>], width: Option<usize>) -> comfy_table::Table {
     let mut grid = comfy_table::Table::new();
     grid.load_preset(NOTHING).set_style(TableComponent::HeaderLines, '─').set_truncation_indicator("…");
-    grid.set_header(one_line(table.columns.iter().map(|column| visible(column).into_owned())));
+    grid.set_header(Row::from(table.columns.iter().map(|column| shortened(heading(column)))));
     for row in rows {
         grid.add_row(one_line(row.iter().map(people::cell)));
     }

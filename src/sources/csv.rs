@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::sources::{Encoding, Reader, Source, TextOptions, Wanted};
+use crate::sources::{Encoding, Format, Reader, Source, TextOptions, Wanted};
 
 use self::blocks::Blocks;
 use self::record::{Fields, Found, Limits, Rules, scan, unescape};
@@ -48,8 +48,11 @@ mod transcode;
 
 const MAX_COLUMNS: usize = 10_000;
 
+/// Delimited text: whatever no other format knows.
+pub const FORMAT: Format = Format { name: "CSV", open: |path, _, options| open(path, options).map(Some) };
+
 /// Opens a file of delimited text and reads its header.
-pub fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
+fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
     Ok(Box::new(Csv::open(path, options, Tuning::default())?))
 }
 
@@ -130,9 +133,10 @@ impl Source for Csv {
         }
         let rules = Rules { delimiter: self.delimiter, columns: self.columns.len(), limits: self.tuning.limits };
         let columns = Columns { rules, wanted };
-        match self.text.plain() {
-            Some(_) => Ok(Box::new(Blocks::new(&self.text, columns, self.body, self.tuning.block))),
-            None => Ok(Box::new(Sequence::new(&self.text, columns, self.body, self.tuning.block)?)),
+        if self.text.is_plain() {
+            Ok(Box::new(Blocks::new(&self.text, columns, self.body, self.tuning.block)?))
+        } else {
+            Ok(Box::new(Sequence::new(&self.text, columns, self.body, self.tuning.block)?))
         }
     }
 }

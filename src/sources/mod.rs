@@ -17,15 +17,17 @@ mod csv;
 mod parquet;
 
 /// Every input format, tried in order: the last one takes whatever is text.
-pub const FORMATS: &[Format] =
-    &[Format { name: "parquet", open: parquet::open }, Format { name: "csv", open: |path, _, options| csv::open(path, options).map(Some) }];
+pub const FORMATS: &[Format] = &[parquet::FORMAT, csv::FORMAT];
 
 /// An input format.
 pub struct Format {
     pub name: &'static str,
     /// Opens a file, or says `None` if its first bytes are not of this format.
-    pub open: fn(&Path, head: &[u8], &TextOptions) -> Result<Option<Box<dyn Source>>>,
+    pub open: Open,
 }
+
+/// Opens the file at a path whose first bytes are `head`.
+pub type Open = fn(path: &Path, head: &[u8], &TextOptions) -> Result<Option<Box<dyn Source>>>;
 
 /// One file of a known format, whose columns are known. It holds no file open.
 pub trait Source: Send + Sync {
@@ -85,13 +87,20 @@ const HEAD: u64 = 16;
 
 /// Opens `path` with the first format that knows its content.
 pub fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    read.map_err(|error| Error::io(path, &error))?;
+    let head = head(path).map_err(|error| Error::io(path, &error))?;
     for format in FORMATS {
         if let Some(source) = (format.open)(path, &head, options)? {
             return Ok(source);
         }
     }
     Err(Error::input(format!("{}: no input format knows this file", path.display())))
+}
+
+/// The first bytes of a file. Those of a pipe are gone once read: they are left to the format that takes whatever is text.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    if path.metadata()?.is_file() {
+        File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    }
+    Ok(head)
 }

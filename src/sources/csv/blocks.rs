@@ -27,6 +27,7 @@ const TAIL: usize = 16 << 10;
 /// Reads a plain file in blocks.
 pub(super) struct Blocks {
     text: Arc<Text>,
+    file: File,
     columns: Columns,
     body: Place,
     /// Bytes of the file in each block.
@@ -58,9 +59,10 @@ struct Loaded {
 }
 
 impl Blocks {
-    pub fn new(text: &Arc<Text>, columns: Columns, body: Place, block: usize) -> Self {
-        Blocks {
+    pub fn new(text: &Arc<Text>, columns: Columns, body: Place, block: usize) -> Result<Self> {
+        Ok(Blocks {
             text: Arc::clone(text),
+            file: text.file()?,
             columns,
             body,
             block,
@@ -68,7 +70,7 @@ impl Blocks {
             chain: Chain::new(body),
             pool: Pool::default(),
             rows: AtomicUsize::new(0),
-        }
+        })
     }
 
     /// Reads block `number`, or gives up if a block before it failed.
@@ -142,9 +144,8 @@ impl Blocks {
         let from = loaded.at + loaded.block.text().len() as u64;
         let more = more.min((self.text.bytes - from) as usize);
         let mut at = from;
-        let file = self.file()?;
         let read = loaded.block.grow(more, |into| {
-            let count = file.read_at(into, at)?;
+            let count = self.file.read_at(into, at)?;
             at += count as u64;
             Ok(count)
         });
@@ -154,11 +155,10 @@ impl Blocks {
 
     /// The offset after the first line feed from `from` on, or the end of the file.
     fn after_line_feed(&self, from: u64) -> Result<u64> {
-        let file = self.file()?;
         let mut piece = vec![0; 64 << 10];
         let mut at = from;
         while at < self.text.bytes {
-            match file.read_at(&mut piece, at) {
+            match self.file.read_at(&mut piece, at) {
                 Ok(0) => return Err(self.shrunk()),
                 Ok(count) => match memchr(b'\n', &piece[..count]) {
                     Some(length) => return Ok((at + length as u64 + 1).min(self.text.bytes)),
@@ -169,10 +169,6 @@ impl Blocks {
             }
         }
         Ok(self.text.bytes)
-    }
-
-    fn file(&self) -> Result<&File> {
-        self.text.plain().map(AsRef::as_ref).ok_or_else(|| Error::bug("blocks of a file that must be decoded"))
     }
 
     fn shrunk(&self) -> Error {

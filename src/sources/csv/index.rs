@@ -239,3 +239,58 @@ mod x86 {
         Masks { quotes: equal(b'"'), delimiters: equal(delimiter), line_feeds: equal(b'\n') }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::record::{Fields, Found, Limits, Rules, scan};
+    use super::*;
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(
+            prop_oneof![1 => Just(b'"'), 2 => Just(b','), 1 => Just(b'\n'), 1 => Just(b'\r'), 6 => any::<u8>()],
+            0..300,
+        )
+    }
+
+    fn entries(index: &Index) -> (&[u32], &[u32]) {
+        (&index.ends[..index.used], &index.records)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_instruction_set_finds_the_same(text in text()) {
+            let [mut portable, mut best] = [Index::new(), Index::new()];
+            let regular = portable.fill_with(&text, |window| masks_portable(window, b','));
+            prop_assert_eq!(best.fill(&text, b','), regular);
+            prop_assert_eq!(entries(&best), entries(&portable));
+            #[cfg(target_arch = "x86_64")]
+            {
+                let mut sse2 = Index::new();
+                prop_assert_eq!(sse2.fill_with(&text, |window| x86::masks_sse2(window, b',')), regular);
+                prop_assert_eq!(entries(&sse2), entries(&portable));
+            }
+        }
+
+        #[test]
+        fn indexed_records_are_what_scanning_finds(text in text()) {
+            let mut index = Index::new();
+            index.fill(&text, b',');
+            let rules = Rules { delimiter: b',', columns: 1000, limits: Limits::default() };
+            let mut fields = Fields::default();
+            for row in 0..index.len() {
+                let (start, end) = (index.start(row), index.start(row + 1));
+                match scan(&rules, &text[start..], true, &mut fields) {
+                    Found::Blank { end: length } => prop_assert_eq!((start + length, index.fields(row)), (end, 1)),
+                    found => {
+                        prop_assert_eq!(found, Found::Record { end: end - start });
+                        prop_assert_eq!(fields.count, index.fields(row));
+                    }
+                }
+            }
+        }
+    }
+}

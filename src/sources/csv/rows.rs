@@ -9,7 +9,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::index::{CHUNK, Index};
 use super::record::{Fields, Found, Rules, blank, scan, unescape};
-use crate::events::{Origin, RawBatch, Reason, Reject, shown};
+use crate::events::{Origin, RawBatch, Reason, Reject, TextOrigin, shown};
 
 /// The records of one piece of text, read from its start. How the text is cut into pieces changes nothing but where one
 /// `Rows` ends and the next begins: what stands at a record start depends only on the text that follows it.
@@ -20,6 +20,8 @@ pub(super) struct Rows<'a> {
     starts: Vec<u32>,
     /// With places counted from 0.
     rejected: Vec<Reject>,
+    /// Offset of each rejected record.
+    gaps: Vec<u32>,
     /// Offset of what comes next: the start of a record, of an empty line, or the end.
     at: usize,
     /// Line feeds before `at`.
@@ -57,6 +59,7 @@ impl<'a> Rows<'a> {
             columns: wanted.iter().map(column).collect(),
             starts: Vec::with_capacity(expected),
             rejected: Vec::new(),
+            gaps: Vec::new(),
             at: 0,
             lines: 0,
             index: Index::new(),
@@ -94,12 +97,15 @@ impl<'a> Rows<'a> {
             match scan(self.rules, &text[self.at..], ended, &mut self.fields) {
                 Found::Blank { end } => self.pass(text, end),
                 Found::Record { end } => self.take_scanned(text, end),
-                Found::StrayQuote { end } => self.reject(text, end, Reason::StrayQuote),
+                Found::StrayQuote { end } => {
+                    self.reject(self.lines, self.at, &text[self.at..self.at + end], Reason::StrayQuote);
+                    self.pass(text, end);
+                }
                 Found::TooLong => {
                     let least = self.at + self.rules.limits.record;
                     let line_end = memchr(b'\n', &text[least..]).map(|length| least + length + 1);
-                    let end = line_end.unwrap_or(text.len());
-                    self.reject(text, end - self.at, Reason::RecordTooLong);
+                    self.reject(self.lines, self.at, &text[self.at..least], Reason::RecordTooLong);
+                    self.pass(text, line_end.unwrap_or(text.len()) - self.at);
                     if line_end.is_none() && !ended {
                         return Stop::Skip;
                     }
@@ -155,30 +161,29 @@ impl<'a> Rows<'a> {
         };
         match judge(fields, columns, || (columns..fields).any(has_text)) {
             None => self.take_rows(text, base, row..row + 1),
-            Some(reason) => {
-                let place = self.lines + row as u64;
-                self.rejected.push(Reject { place, reason, text: Some(shown(&text[start..end])) });
-            }
+            Some(reason) => self.reject(self.lines + row as u64, start, &text[start..end], reason),
         }
     }
 
     /// Takes the record in `self.fields`, unless it has too few or too many.
     fn take_scanned(&mut self, text: &[u8], length: usize) {
-        if let Some(reason) = judge(self.fields.count, self.rules.columns, || self.fields.surplus) {
-            return self.reject(text, length, reason);
-        }
-        self.starts.push(self.at as u32);
-        for column in &mut self.columns {
-            let field = &self.fields.known[column.field];
-            column.push(text, self.at + field.at.start..self.at + field.at.end, field.escaped);
+        match judge(self.fields.count, self.rules.columns, || self.fields.surplus) {
+            Some(reason) => self.reject(self.lines, self.at, &text[self.at..self.at + length], reason),
+            None => {
+                self.starts.push(self.at as u32);
+                for column in &mut self.columns {
+                    let field = &self.fields.known[column.field];
+                    column.push(text, self.at + field.at.start..self.at + field.at.end, field.escaped);
+                }
+            }
         }
         self.pass(text, length);
     }
 
-    fn reject(&mut self, text: &[u8], length: usize, reason: Reason) {
-        let record = &text[self.at..self.at + length];
-        self.rejected.push(Reject { place: self.lines, reason, text: Some(shown(record)) });
-        self.pass(text, length);
+    /// Sets aside the `record` that begins at `start`, in line `place` counted from 0.
+    fn reject(&mut self, place: u64, start: usize, record: &[u8], reason: Reason) {
+        self.gaps.push(start as u32);
+        self.rejected.push(Reject { place, reason, text: Some(shown(record)) });
     }
 
     fn pass(&mut self, text: &[u8], length: usize) {
@@ -196,7 +201,7 @@ impl<'a> Rows<'a> {
         RawBatch {
             rows: self.starts.len(),
             columns: self.columns.into_iter().map(|column| column.finish(&block)).collect(),
-            origin: Origin::Text { block, starts: self.starts, first_line },
+            origin: Origin::Text(TextOrigin::new(block, self.starts, self.gaps, first_line)),
             rejected,
             bytes,
         }

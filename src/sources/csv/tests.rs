@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -22,10 +23,24 @@ mod oracle;
 type Record = Vec<Option<Vec<u8>>>;
 
 /// What a file holds, each with its line.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Default, PartialEq)]
 struct Content {
     records: Vec<(u64, Record)>,
     rejected: Vec<(u64, Reason, Vec<u8>)>,
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (line, record) in &self.records {
+            let fields: Vec<_> =
+                record.iter().map(|field| field.as_ref().map(|field| field.escape_ascii().to_string())).collect();
+            writeln!(f, "\nline {line}: {fields:?}")?;
+        }
+        for (line, reason, text) in &self.rejected {
+            writeln!(f, "\nline {line}: {reason:?}: {}", text.escape_ascii())?;
+        }
+        Ok(())
+    }
 }
 
 const SMALL: Limits = Limits { record: 40, quoted_bytes: 14, quoted_lines: 3 };
@@ -57,6 +72,30 @@ fn open_file(file: &OneFile, tuning: Tuning) -> Csv {
     Csv::open(&file.path, &TextOptions::default(), tuning).unwrap()
 }
 
+/// A file that exists as long as its source.
+struct Opened {
+    csv: Csv,
+    _file: OneFile,
+}
+
+impl std::ops::Deref for Opened {
+    type Target = Csv;
+
+    fn deref(&self) -> &Csv {
+        &self.csv
+    }
+}
+
+fn opened(bytes: impl AsRef<[u8]>, tuning: Tuning) -> Opened {
+    let file = file(bytes.as_ref());
+    Opened { csv: open_file(&file, tuning), _file: file }
+}
+
+fn opened_as(bytes: &[u8], options: &TextOptions) -> Opened {
+    let file = file(bytes);
+    Opened { csv: Csv::open(&file.path, options, Tuning::default()).unwrap(), _file: file }
+}
+
 fn refused(bytes: &[u8]) -> Error {
     refused_with(bytes, &TextOptions::default())
 }
@@ -78,7 +117,7 @@ fn batches(reader: &dyn Reader, threads: usize) -> Result<Vec<RawBatch>> {
         }
         Ok(splits)
     };
-    let results: Vec<Result<Vec<(u32, Vec<RawBatch>)>>> = std::thread::scope(|scope| {
+    let results: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(drain)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -112,7 +151,7 @@ fn content_of(csv: &Csv, columns: impl IntoIterator<Item = usize>, threads: usiz
             .extend(batch.rejected.into_iter().map(|reject| (reject.place, reject.reason, reject.text.unwrap())));
         bytes += batch.bytes;
     }
-    if csv.text.bytes > 0 && csv.body.at < csv.text.bytes {
+    if csv.text.bytes > 0 && content != Content::default() {
         assert_eq!(bytes, csv.text.bytes, "the progress bar does not reach its end");
     }
     Ok(content)
@@ -238,7 +277,7 @@ fn a_quoted_field_may_go_just_so_far() {
     assert_eq!(read("a,b\n\"1\n2\n3\",\n", SMALL).records, [record(2, ["1\n2\n3", ""])]);
     let content = read("a,b\n\"1\n2\n3\n4\",\n5,6\n", SMALL);
     assert_eq!(content.rejected[0], reject(2, Reason::StrayQuote, "\"1"));
-    assert_eq!(content.records, [record(6, ["5", "6"])]);
+    assert_eq!(content.records, [record(5, ["4\"", ""]), record(6, ["5", "6"])]);
 }
 
 #[test]
@@ -246,12 +285,11 @@ fn a_record_may_be_just_so_long() {
     let bytes = |count: usize| "x".repeat(count);
     // 40 bytes with the line end are allowed.
     assert_eq!(read(&format!("a,b\n1,{}\n2,3\n", bytes(37)), SMALL).records.len(), 2);
-    let long = format!("1,{}", bytes(38));
-    let content = read(&format!("a,b\n{long}\n2,3\n"), SMALL);
-    assert_eq!(content.rejected, [reject(2, Reason::RecordTooLong, &long)]);
+    let content = read(&format!("a,b\n1,{}\n2,3\n", bytes(38)), SMALL);
+    assert_eq!(content.rejected, [reject(2, Reason::RecordTooLong, &format!("1,{}", bytes(38)))]);
     assert_eq!(content.records, [record(3, ["2", "3"])]);
     let content = read(&format!("a,b\n{}", bytes(200)), SMALL);
-    assert_eq!(content.rejected, [reject(2, Reason::RecordTooLong, &bytes(200))]);
+    assert_eq!(content.rejected, [reject(2, Reason::RecordTooLong, &bytes(40))]);
     // The line end that ends it counts even in a quoted field.
     let content = read(&format!("a,b\n{},\"1\n2\"\n3,4\n", bytes(37)), SMALL);
     assert_eq!(content.rejected[0].1, Reason::RecordTooLong);
@@ -264,13 +302,14 @@ fn a_record_that_is_too_long_is_not_held_in_memory() {
     let limits = Limits { record: 1000, quoted_bytes: 100, quoted_lines: 10 };
     let text = format!("a,b\n1,2\n{}\n3,4\n", "x".repeat(3 << 20));
     for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
-        let csv = open_file(&file(&bytes), tuning(500, limits));
+        let csv = opened(&bytes, tuning(500, limits));
         let reader = csv.read(&want([0])).unwrap();
         let mut rows = 0;
         while let Some(split) = reader.next().unwrap() {
             for batch in split.batches.map(Result::unwrap) {
                 rows += batch.rows;
-                let crate::events::Origin::Text { block, .. } = batch.origin else { panic!("text") };
+                let crate::events::Origin::Text(origin) = batch.origin else { panic!("text") };
+                let block = origin.block();
                 assert!(block.capacity() < 10_000);
             }
         }
@@ -294,7 +333,7 @@ fn records_must_be_as_wide_as_the_header() {
 
 #[test]
 fn columns_come_in_the_order_asked_for() {
-    let csv = open_file(&file(b"a,b,c\n1,2,3\n"), Tuning::default());
+    let csv = opened(b"a,b,c\n1,2,3\n", Tuning::default());
     assert_eq!(content_of(&csv, [2, 0, 2], 1).unwrap().records, [record(2, ["3", "1", "3"])]);
     assert_eq!(content_of(&csv, [], 1).unwrap().records, [record(2, [])]);
     assert_eq!(csv.read(&want([3])).err().unwrap().kind(), ErrorKind::Bug);
@@ -302,7 +341,7 @@ fn columns_come_in_the_order_asked_for() {
 
 #[test]
 fn headers() {
-    let columns = |text: &str| open_file(&file(text.as_bytes()), Tuning::default()).columns;
+    let columns = |text: &str| opened(text, Tuning::default()).columns.clone();
     assert_eq!(
         columns("\u{feff}time,\"visitor\"\"s, id\",,time,\n"),
         ["time", "visitor\"s, id", "column_3", "time", "column_5"]
@@ -313,7 +352,7 @@ fn headers() {
 
 #[test]
 fn delimiters_are_found_out() {
-    let describe = |text: &str| open_file(&file(text.as_bytes()), Tuning::default()).describe();
+    let describe = |text: &str| opened(text.as_bytes(), Tuning::default()).describe();
     assert_eq!(describe("a,b;c,d\n"), "CSV, comma");
     assert_eq!(describe("a\tb\n"), "CSV, tab");
     assert_eq!(describe("\"a,b,c\";d\n"), "CSV, semicolon");
@@ -323,7 +362,7 @@ fn delimiters_are_found_out() {
     assert_eq!(records("a;b\n1,5;\"2;3\"\n"), [record(2, ["1,5", "2;3"])]);
 
     let given = TextOptions { delimiter: Some(1), encoding: None };
-    let csv = Csv::open(&file(b"a\x01b,\n1\x012\n").path, &given, Tuning::default()).unwrap();
+    let csv = opened_as(b"a\x01b,\n1\x012\n", &given);
     assert_eq!(csv.columns, ["a", "b,"]);
     assert_eq!(csv.describe(), r"CSV, delimiter '\x01'");
     let quote = TextOptions { delimiter: Some(b'"'), encoding: None };
@@ -347,7 +386,7 @@ fn encodings_are_found_out() {
     for (bytes, described) in cases {
         for (bytes, described) in [(gzip(&bytes), format!("{described}, gzip")), (bytes, described.to_owned())] {
             for block in [1, 5, 1 << 20] {
-                let csv = open_file(&file(&bytes), tuning(block, Limits::default()));
+                let csv = opened(&bytes, tuning(block, Limits::default()));
                 assert_eq!(csv.describe(), described);
                 assert_eq!(csv.columns, ["zeit", "seite"]);
                 let content = content_of(&csv, [0, 1], 2).unwrap();
@@ -366,13 +405,13 @@ fn latin1_is_read_on_request() {
     assert_eq!(error.advice(), Some("--encoding latin1 reads it as Latin-1"));
 
     let options = TextOptions { delimiter: None, encoding: Some(Encoding::Latin1) };
-    let csv = Csv::open(&file(bytes).path, &options, Tuning::default()).unwrap();
+    let csv = opened_as(bytes, &options);
     assert_eq!(csv.describe(), "CSV, comma, Latin-1");
     assert_eq!(content_of(&csv, [0], 1).unwrap().records, [record(2, ["/größe €"])]);
 
     // Said to be UTF-8, it is read, and judged value by value later.
     let options = TextOptions { delimiter: None, encoding: Some(Encoding::Utf8) };
-    let csv = Csv::open(&file(bytes).path, &options, Tuning::default()).unwrap();
+    let csv = opened_as(bytes, &options);
     assert_eq!(content_of(&csv, [0], 1).unwrap().records, [(2, vec![Some(b"/gr\xf6\xdfe \x80".to_vec())])]);
 }
 
@@ -381,7 +420,7 @@ fn a_character_may_stand_across_the_end_of_the_head() {
     let mut text = "a\n".to_owned();
     text.push_str(&"x".repeat((1 << 20) - text.len() - 1));
     text.push_str("ö\n");
-    let csv = open_file(&file(text.as_bytes()), Tuning::default());
+    let csv = opened(text.as_bytes(), Tuning::default());
     assert_eq!(content_of(&csv, [0], 2).unwrap().records.len(), 1);
 }
 
@@ -405,7 +444,7 @@ fn what_cannot_be_opened_is_an_io_error() {
     assert_eq!(open(&folder.path().join("missing.csv"), &options).err().unwrap().kind(), ErrorKind::Io);
     assert_eq!(open(folder.path(), &options).err().unwrap().kind(), ErrorKind::Io);
     let locked = file(b"a\n");
-    fs::set_permissions(&locked.path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked.path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read it all the same.
     assert!(open(&locked.path, &options).err().is_none_or(|error| error.kind() == ErrorKind::Io));
 }
@@ -413,7 +452,7 @@ fn what_cannot_be_opened_is_an_io_error() {
 #[test]
 fn gzip_members_follow_each_other() {
     let bytes = [gzip(b"a,b\n1,"), gzip(b"2\n"), gzip(b""), gzip(b"3,4")].concat();
-    let csv = open_file(&file(&bytes), Tuning::default());
+    let csv = opened(&bytes, Tuning::default());
     assert_eq!(content_of(&csv, [0, 1], 2).unwrap().records, [record(2, ["1", "2"]), record(3, ["3", "4"])]);
 }
 
@@ -451,7 +490,7 @@ fn a_damaged_gzip_is_an_error() {
     let mut bytes = gzip("a,b\n1,2\n".repeat(1000).as_bytes());
     let checksum = bytes.len() - 8;
     bytes[checksum] ^= 1;
-    let csv = open_file(&file(&bytes), Tuning::default());
+    let csv = opened(&bytes, Tuning::default());
     let error = content_of(&csv, [0], 1).err().unwrap();
     assert!(error.to_string().contains("the gzip data are damaged"), "{error}");
 }
@@ -471,7 +510,7 @@ fn a_failure_hangs_nobody() {
 
 #[test]
 fn splits_may_be_dropped_unread() {
-    let csv = open_file(&file(("a,b\n".to_owned() + &"1,2\n".repeat(1000)).as_bytes()), tuning(100, Limits::default()));
+    let csv = opened(("a,b\n".to_owned() + &"1,2\n".repeat(1000)).as_bytes(), tuning(100, Limits::default()));
     let reader = csv.read(&want([0])).unwrap();
     let mut splits = 0;
     while let Some(split) = reader.next().unwrap() {
@@ -491,7 +530,9 @@ fn pipes_are_read_once() {
         scope.spawn(|| fs::write(&path, "a,b\n".to_owned() + &"1,2\n".repeat(1_000_000)).unwrap());
         let csv = Csv::open(&path, &TextOptions::default(), Tuning::default()).unwrap();
         assert_eq!(csv.bytes(), 0);
-        assert_eq!(content_of(&csv, [0], 2).unwrap().records.len(), 1_000_000);
+        let reader = csv.read(&want([0])).unwrap();
+        let rows: usize = batches(reader.as_ref(), 2).unwrap().iter().map(|batch| batch.rows).sum();
+        assert_eq!(rows, 1_000_000);
         assert_eq!(csv.read(&want([0])).err().unwrap().kind(), ErrorKind::Input);
     });
 }
@@ -523,7 +564,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn hostile_texts_are_read_by_the_rules(text in hostile_text(), limits in limits(), block in 1usize..64, threads in 1usize..5) {
@@ -546,7 +587,7 @@ fn check(text: &str, limits: Limits, block: usize, threads: usize) {
     assert_eq!(content_of(&csv, 0..columns, 1).unwrap(), expected);
     let csv = open_file(&plain, tuning(block, limits));
     assert_eq!(content_of(&csv, 0..columns, threads).unwrap(), expected, "in blocks");
-    let csv = open_file(&file(&gzip(text.as_bytes())), tuning(block, limits));
+    let csv = opened(gzip(text.as_bytes()), tuning(block, limits));
     assert_eq!(content_of(&csv, 0..columns, threads).unwrap(), expected, "in gzip");
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -39,8 +38,8 @@ pub(super) struct Head {
 
 /// How to come by the text.
 enum Stored {
-    /// As often as wanted.
-    File(Arc<File>),
+    /// As often as wanted: the file is opened anew each time.
+    File,
     /// Once.
     Pipe(Mutex<Option<Stream>>),
 }
@@ -63,20 +62,17 @@ impl Text {
     pub fn open(path: &Path, encoding: Option<Encoding>, delimiter: Option<u8>) -> Result<(Text, Head)> {
         let file = File::open(path).map_err(|error| Error::io(path, &error))?;
         let metadata = file.metadata().map_err(|error| Error::io(path, &error))?;
-        let file = Arc::new(file);
         // What the system makes up on demand, as under /proc, says that it has no bytes.
         let regular = metadata.is_file() && metadata.len() > 0;
-        let raw: Box<dyn Read + Send> =
-            if regular { Box::new(FromStart::new(&file)) } else { Box::new(Shared(file.clone())) };
         let mut text = Text {
             path: path.to_owned(),
-            stored: Stored::File(file),
+            stored: Stored::File,
             gzip: false,
             encoding: Encoding::Utf8,
             bytes: if regular { metadata.len() } else { 0 },
         };
 
-        let (mut raw, consumed) = counted(raw);
+        let (mut raw, consumed) = counted(file);
         let (magic, _) = read_head(&mut raw, 3).map_err(|error| text.read_error(&error, ""))?;
         text.gzip = magic == [0x1f, 0x8b, 8];
         let mut stored = unpack(Cursor::new(magic).chain(raw), text.gzip);
@@ -102,19 +98,21 @@ impl Text {
         Ok((text, head))
     }
 
-    /// The file, if its bytes are the text.
-    pub fn plain(&self) -> Option<&Arc<File>> {
-        match &self.stored {
-            Stored::File(file) if !self.gzip && self.encoding == Encoding::Utf8 => Some(file),
-            _ => None,
-        }
+    /// Whether the bytes of the file are the text and can be read anywhere.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.stored, Stored::File) && !self.gzip && self.encoding == Encoding::Utf8
+    }
+
+    /// The file, from its start.
+    pub fn file(&self) -> Result<File> {
+        File::open(&self.path).map_err(|error| Error::io(&self.path, &error))
     }
 
     /// The text from its start.
     pub fn stream(&self) -> Result<Stream> {
         match &self.stored {
-            Stored::File(file) => {
-                let (raw, consumed) = counted(Box::new(FromStart::new(file)));
+            Stored::File => {
+                let (raw, consumed) = counted(self.file()?);
                 Ok(Stream { text: transcode(unpack(raw, self.gzip), self.encoding), consumed })
             }
             Stored::Pipe(stream) => lock(stream).take().ok_or_else(|| {
@@ -221,50 +219,21 @@ fn transcode(bytes: impl Read + Send + 'static, encoding: Encoding) -> Box<dyn R
     }
 }
 
-fn counted(inner: Box<dyn Read + Send>) -> (Counted, Arc<AtomicU64>) {
+fn counted(file: File) -> (Counted, Arc<AtomicU64>) {
     let consumed = Arc::new(AtomicU64::new(0));
-    (Counted { inner, consumed: Arc::clone(&consumed) }, consumed)
+    (Counted { file, consumed: Arc::clone(&consumed) }, consumed)
 }
 
 /// Counts what is read through it.
 struct Counted {
-    inner: Box<dyn Read + Send>,
+    file: File,
     consumed: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(into)?;
+        let count = self.file.read(into)?;
         self.consumed.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
-    }
-}
-
-/// Reads a file from its start without moving its cursor, which others share.
-struct FromStart {
-    file: Arc<File>,
-    at: u64,
-}
-
-impl FromStart {
-    fn new(file: &Arc<File>) -> Self {
-        FromStart { file: Arc::clone(file), at: 0 }
-    }
-}
-
-impl Read for FromStart {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(into, self.at)?;
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-/// Reads a pipe.
-struct Shared(Arc<File>);
-
-impl Read for Shared {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(into)
     }
 }

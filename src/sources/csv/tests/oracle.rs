@@ -16,13 +16,14 @@ pub fn content(text: &[u8], delimiter: u8, columns: usize, limits: Limits, first
             continue;
         }
         let (mut end, mut verdict) = record(text, at, delimiter, limits);
-        if end - at > limits.record {
-            end = line_end(text, at + limits.record);
+        let known = end.min(at + limits.record);
+        if end > known {
+            end = line_end(text, known);
             verdict = Err(Reason::RecordTooLong);
         }
         match verdict.and_then(|fields| judge(fields, columns)) {
             Ok(fields) => content.records.push((line, fields)),
-            Err(reason) => content.rejected.push((line, reason, shown(&text[at..end]))),
+            Err(reason) => content.rejected.push((line, reason, shown(&text[at..known]))),
         }
         at = end;
     }

@@ -1,0 +1,448 @@
+//! The behaviour flow: which nodes journeys are at by position, where they go next and where they end.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::step::nowhere;
+use super::{Analysis, Bound, Common, PathScope, Question, Segmented, Spec};
+use crate::counts::{Counts, Grid, Stamps};
+use crate::dictionary::Dictionary;
+use crate::error::{Error, Result};
+use crate::ids::{Code, MISSING};
+use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::reports::{Cell, Report, Table};
+use crate::units::Top;
+
+/// What stands for the nodes of a column that are not shown by name.
+const OTHER: &str = "(other)";
+
+/// The question `flow`, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct FlowSpec {
+    /// How many columns: the nodes of a journey up to this position, at most 50 [default: 10]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<u32>,
+    /// How many nodes of each column are shown, or `all`; the rest are counted in one node (other), whose visitors are
+    /// not known [default: 20]
+    #[arg(long, value_name = "N")]
+    pub top: Option<Top>,
+    /// Read each journey from the first place of this node; journeys without it take no part [default: the first node]
+    #[arg(long, value_name = "NODE")]
+    pub start: Option<String>,
+}
+
+impl Spec for FlowSpec {
+    const NAME: &'static str = "flow";
+    const ABOUT: &'static str =
+        "The behaviour flow by position: where journeys are, where they go next and where they end";
+    const EXAMPLES: &'static str = "\
+clickpath flow sample-data/shop.csv.gz
+clickpath flow sample-data/shop.csv.gz --depth 5 --top 3 --by platform
+clickpath flow sample-data/shop.csv.gz --start add_to_cart --top all";
+
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
+        let depth = self.depth.unwrap_or(10);
+        if !(1..=50).contains(&depth) {
+            return Err(Error::question(format!("a flow has 1 to 50 columns, not {depth}"))
+                .hint("give --depth a number from 1 to 50; whole journeys of any length are a question for paths"));
+        }
+        if let Some(start) = self.start.as_ref().filter(|start| common.hide.contains(start)) {
+            return Err(Error::question(format!("a flow cannot start at the hidden node {start:?}"))
+                .hint("take it out of --start or out of --hide"));
+        }
+        let top = self.top.unwrap_or(Top::TWENTY);
+        Ok(Box::new(Flow { scope: PathScope::new(common), depth, top, start: self.start }))
+    }
+}
+
+/// The question `flow`, as meant.
+struct Flow {
+    scope: PathScope,
+    depth: u32,
+    top: Top,
+    start: Option<String>,
+}
+
+impl Question for Flow {
+    fn schema(&self) -> &'static str {
+        "clickpath.flow/1"
+    }
+
+    fn rules(&self) -> Map<String, Value> {
+        let mut rules = self.scope.rules();
+        rules.insert("depth".into(), json!(self.depth));
+        rules.insert("top".into(), json!(self.top));
+        if let Some(start) = &self.start {
+            rules.insert("start".into(), json!(start));
+        }
+        rules
+    }
+
+    fn needs(&self) -> Needs {
+        self.scope.needs()
+    }
+
+    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+        let view = self.scope.view(names)?;
+        let nodes = names.node_names(view.nodes);
+        if nodes.code(OTHER).is_some() {
+            notes.push(format!("the log has a node {OTHER} of its own: it is shown as {}", shown(OTHER)));
+        }
+        let flow = BoundFlow {
+            title: self.title(),
+            unit: self.scope.unit(names)?,
+            numbers: Numbers::new(self.depth, nodes.len())?,
+            top: self.top,
+            start: self.start.as_ref().map(|start| start_code(start, nodes, notes)),
+            view,
+        };
+        Ok(Box::new(Segmented::new(flow, &self.scope.common.by, names)?))
+    }
+}
+
+impl Flow {
+    fn title(&self) -> String {
+        let title = format!("Flow: the first {} nodes of {}", self.depth, self.scope.grain.journeys());
+        match &self.start {
+            Some(start) => format!("{title}, read from {start} on"),
+            None => title,
+        }
+    }
+}
+
+/// The code of the start node. One that the log does not have is MISSING, where no place is: so no journey takes part.
+fn start_code(start: &str, nodes: &Dictionary, notes: &mut Vec<String>) -> Code {
+    let code = nodes.code(start).unwrap_or(MISSING);
+    if code == MISSING {
+        notes.push(nowhere("start node", start, nodes.iter()));
+    }
+    code
+}
+
+/// The name of a node as a flow shows it: one that could be taken for (other) gets a backslash in front.
+fn shown(name: &str) -> Cow<'_, str> {
+    if name.trim_start_matches('\\') == OTHER { Cow::Owned(format!("\\{name}")) } else { Cow::Borrowed(name) }
+}
+
+/// The question bound to the names of a run.
+struct BoundFlow {
+    title: String,
+    unit: Unit,
+    view: View,
+    numbers: Numbers,
+    top: Top,
+    start: Option<Code>,
+}
+
+/// The nodes of columns and the links between them as numbers. Positions count from 0 here.
+#[derive(Clone, Copy)]
+struct Numbers {
+    depth: u64,
+    /// How many codes of nodes there are.
+    nodes: u64,
+}
+
+impl Numbers {
+    fn new(depth: u32, nodes: usize) -> Result<Numbers> {
+        let numbers = Numbers { depth: depth.into(), nodes: nodes as u64 };
+        let links = numbers.nodes.checked_mul(numbers.nodes).and_then(|pairs| pairs.checked_mul(numbers.depth));
+        links.map(|_| numbers).ok_or_else(|| {
+            Error::limit(format!("a flow of {depth} columns cannot number {nodes} nodes"))
+                .hint("make fewer nodes: --group 'depth:2' folds pages by their folders")
+        })
+    }
+
+    #[inline]
+    fn node(self, position: usize, node: Code) -> u64 {
+        position as u64 * self.nodes + u64::from(node)
+    }
+
+    /// The link from a node of a column, given by its number, to `to` in the next column.
+    #[inline]
+    fn link(self, from: u64, to: Code) -> u64 {
+        from * self.nodes + u64::from(to)
+    }
+
+    fn position(self, node: u64) -> usize {
+        (node / self.nodes) as usize
+    }
+
+    fn code(self, node: u64) -> Code {
+        (node % self.nodes) as Code
+    }
+
+    /// The numbers of the two nodes of a link.
+    fn ends(self, link: u64) -> [u64; 2] {
+        let from = link / self.nodes;
+        [from, self.node(self.position(from) + 1, (link % self.nodes) as Code)]
+    }
+}
+
+#[derive(Debug, Default)]
+struct NodeCounts {
+    through: u64,
+    dropped: u64,
+    beyond: u64,
+    visitors: u64,
+}
+
+impl NodeCounts {
+    fn add(&mut self, from: &NodeCounts) {
+        self.through += from.through;
+        self.dropped += from.dropped;
+        self.beyond += from.beyond;
+        self.visitors += from.visitors;
+    }
+}
+
+#[derive(Debug, Default)]
+struct LinkCounts {
+    count: u64,
+    visitors: u64,
+}
+
+impl LinkCounts {
+    fn add(&mut self, from: &LinkCounts) {
+        self.count += from.count;
+        self.visitors += from.visitors;
+    }
+}
+
+#[derive(Debug)]
+struct FlowCounts {
+    /// By [`Numbers::node`].
+    nodes: Grid<NodeCounts>,
+    /// By [`Numbers::link`].
+    links: Grid<LinkCounts>,
+}
+
+#[derive(Default)]
+struct FlowWork {
+    places: Vec<Place>,
+    /// Nodes of columns and links that the visitor at hand has been at.
+    nodes: Stamps,
+    links: Stamps,
+}
+
+impl Analysis for BoundFlow {
+    type Work = FlowWork;
+    type Partial = FlowCounts;
+    type Report = FlowReport;
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    fn empty(&self) -> FlowCounts {
+        let Numbers { depth, nodes } = self.numbers;
+        FlowCounts { nodes: Grid::new(depth * nodes), links: Grid::new(depth * nodes * nodes) }
+    }
+
+    fn observe(&self, work: &mut FlowWork, counts: &mut FlowCounts, visitor: Visitor<'_>) {
+        work.nodes.next();
+        work.links.next();
+        for journey in visitor.journeys(self.unit) {
+            self.count(work, counts, journey);
+        }
+    }
+
+    fn merge(&self, into: &mut FlowCounts, from: FlowCounts) {
+        into.nodes.merge(from.nodes, |into, from| into.add(&from));
+        into.links.merge(from.links, |into, from| into.add(&from));
+    }
+
+    fn finish(&self, counts: FlowCounts, names: &Names) -> FlowReport {
+        let names = names.node_names(self.view.nodes);
+        let (columns, rows) = self.columns(counts.nodes, names);
+        let links = self.links(counts.links, &columns, &rows);
+        FlowReport { title: self.title.clone(), columns, links }
+    }
+
+    fn bytes(&self, counts: &FlowCounts) -> usize {
+        counts.nodes.bytes() + counts.links.bytes()
+    }
+}
+
+/// The row of a node in its column, by [`Numbers::node`].
+type Rows = HashMap<u64, usize, RandomState>;
+
+impl BoundFlow {
+    fn count(&self, work: &mut FlowWork, counts: &mut FlowCounts, journey: Journey<'_>) {
+        self.view.look(journey, &mut work.places);
+        let start = self.start.map_or(Some(0), |start| work.places.iter().position(|place| place.node == start));
+        let Some(start) = start else { return };
+        let path = &work.places[start..];
+        let depth = self.numbers.depth as usize;
+        for (position, place) in path.iter().take(depth).enumerate() {
+            let number = self.numbers.node(position, place.node);
+            let at = counts.nodes.place(number);
+            let node = counts.nodes.value(at);
+            node.through += 1;
+            node.visitors += u64::from(work.nodes.first(at));
+            let Some(next) = path.get(position + 1) else {
+                node.dropped += 1;
+                return;
+            };
+            if position + 1 == depth {
+                node.beyond += 1;
+                return;
+            }
+            let at = counts.links.place(self.numbers.link(number, next.node));
+            let link = counts.links.value(at);
+            link.count += 1;
+            link.visitors += u64::from(work.links.first(at));
+        }
+    }
+
+    /// The columns, each cut to its largest nodes, and the row of every node in its column.
+    fn columns(&self, counts: Grid<NodeCounts>, names: &Dictionary) -> (Vec<Vec<FlowNode>>, Rows) {
+        let position = |number: u64| self.numbers.position(number);
+        let name = |number: u64| names.name(self.numbers.code(number));
+        let mut nodes: Vec<(u64, NodeCounts)> = counts.into_counts().into_iter().collect();
+        nodes.sort_unstable_by_key(|(number, counts)| (position(*number), Reverse(counts.through), name(*number)));
+
+        let (mut columns, mut rows) = (Vec::new(), HashMap::default());
+        for column in nodes.chunk_by(|(a, _), (b, _)| position(*a) == position(*b)) {
+            let named = self.top.limit().min(column.len());
+            rows.extend(column.iter().enumerate().map(|(row, (number, _))| (*number, row.min(named))));
+            let (named, rest) = column.split_at(named);
+            let node = |(number, counts): &(u64, NodeCounts)| FlowNode::named(columns.len(), name(*number), counts);
+            let mut shown: Vec<FlowNode> = named.iter().map(node).collect();
+            if !rest.is_empty() {
+                let mut other = NodeCounts::default();
+                rest.iter().for_each(|(_, counts)| other.add(counts));
+                shown.push(FlowNode::other(columns.len(), &other));
+            }
+            columns.push(shown);
+        }
+        (columns, rows)
+    }
+
+    /// The links between what is left in the columns.
+    fn links(&self, counts: Grid<LinkCounts>, columns: &[Vec<FlowNode>], rows: &Rows) -> Vec<FlowLink> {
+        let mut sums: Counts<(usize, usize, usize), LinkCounts> = Counts::default();
+        for (number, counts) in counts.into_counts() {
+            let [from, to] = self.numbers.ends(number);
+            sums.at((self.numbers.position(from), rows[&from], rows[&to])).add(&counts);
+        }
+        let link = |((position, from, to), counts): ((usize, usize, usize), LinkCounts)| {
+            let named = columns[position][from].is_named() && columns[position + 1][to].is_named();
+            FlowLink { position, from, to, count: counts.count, visitors: named.then_some(counts.visitors) }
+        };
+        let mut links: Vec<FlowLink> = sums.into_iter().map(link).collect();
+        let key = |link: &FlowLink| (link.position, Reverse(link.count), link.ends(columns));
+        links.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        links
+    }
+}
+
+/// The columns and the links between each and the next.
+struct FlowReport {
+    title: String,
+    columns: Vec<Vec<FlowNode>>,
+    links: Vec<FlowLink>,
+}
+
+/// A node of a column. `through = entered + links in = links out + dropped + beyond`.
+#[derive(Serialize)]
+struct FlowNode {
+    node: String,
+    through: u64,
+    /// Journeys that begin here.
+    entered: u64,
+    /// Journeys that end here.
+    dropped: u64,
+    /// Journeys that go on past the last column.
+    beyond: u64,
+    /// Distinct ones cannot be added up: unknown for (other).
+    visitors: Option<u64>,
+}
+
+impl FlowNode {
+    fn named(position: usize, name: &str, counts: &NodeCounts) -> FlowNode {
+        let other = FlowNode::other(position, counts);
+        FlowNode { node: shown(name).into_owned(), visitors: Some(counts.visitors), ..other }
+    }
+
+    /// The node (other).
+    fn other(position: usize, counts: &NodeCounts) -> FlowNode {
+        let NodeCounts { through, dropped, beyond, .. } = *counts;
+        let entered = if position == 0 { through } else { 0 };
+        FlowNode { node: OTHER.to_owned(), through, entered, dropped, beyond, visitors: None }
+    }
+
+    fn is_named(&self) -> bool {
+        self.visitors.is_some()
+    }
+}
+
+struct FlowLink {
+    /// Of the column in which the link begins, from 0.
+    position: usize,
+    /// Rows of the two nodes in their columns.
+    from: usize,
+    to: usize,
+    count: u64,
+    /// Unknown if one of the nodes is (other).
+    visitors: Option<u64>,
+}
+
+impl FlowLink {
+    /// The names of the two nodes.
+    fn ends<'a>(&self, columns: &'a [Vec<FlowNode>]) -> [&'a str; 2] {
+        [&columns[self.position][self.from].node, &columns[self.position + 1][self.to].node]
+    }
+}
+
+impl Report for FlowReport {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        const LINKS: [&str; 5] = ["position", "from", "to", "count", "visitors"];
+        const NODES: [&str; 7] = ["position", "node", "through", "entered", "dropped", "beyond", "visitors"];
+        let position = |position: usize| Cell::Count(position as u64 + 1);
+        let visitors = |visitors: Option<u64>| visitors.map_or(Cell::Null, Cell::Count);
+        let link = |link: &FlowLink| {
+            let [from, to] = link.ends(&self.columns).map(|name| Cell::Text(name.to_owned()));
+            vec![position(link.position), from, to, Cell::Count(link.count), visitors(link.visitors)]
+        };
+        let node = |(at, node): (usize, &FlowNode)| {
+            let counts = [node.through, node.entered, node.dropped, node.beyond].map(Cell::Count);
+            let name = [position(at), Cell::Text(node.node.clone())];
+            name.into_iter().chain(counts).chain([visitors(node.visitors)]).collect()
+        };
+        let nodes = self.columns.iter().enumerate().flat_map(|(at, column)| column.iter().map(move |node| (at, node)));
+        vec![
+            Table {
+                name: "links",
+                columns: LINKS.map(str::to_owned).to_vec(),
+                rows: self.links.iter().map(link).collect(),
+            },
+            Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: nodes.map(node).collect() },
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let column = |(at, nodes): (usize, &Vec<FlowNode>)| json!({ "position": at + 1, "nodes": nodes });
+        let link = |link: &FlowLink| {
+            let FlowLink { position, count, visitors, .. } = *link;
+            let [from, to] = link.ends(&self.columns);
+            json!({ "position": position + 1, "from": from, "to": to, "count": count, "visitors": visitors })
+        };
+        let columns: Vec<Value> = self.columns.iter().enumerate().map(column).collect();
+        let links: Vec<Value> = self.links.iter().map(link).collect();
+        json!({ "columns": columns, "links": links })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! The transition graph: which node follows which, how often and how fast.
+
+use std::cmp::Reverse;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Analysis, Bound, Common, Grain, PathScope, Question, Segmented, Spec};
+use crate::counts::{Grid, Stamps};
+use crate::durations::{Durations, Summary};
+use crate::error::{Error, Result};
+use crate::ids::Code;
+use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::reports::{Cell, Report, Table};
+
+/// The question `graph`, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct GraphSpec {
+    /// Leave out transitions with fewer occurrences than this; how many is said [default: 1]
+    #[arg(long, value_name = "N")]
+    pub min_count: Option<u64>,
+}
+
+impl Spec for GraphSpec {
+    const NAME: &'static str = "graph";
+    const ABOUT: &'static str = "The transition graph by node: how often, how likely and how fast one follows another";
+    const EXAMPLES: &'static str = "\
+clickpath graph sample-data/shop.csv.gz
+clickpath graph sample-data/shop.csv.gz --min-count 50 --by platform
+clickpath graph sample-data/shop.csv.gz --grain visitor --repeats keep --hide support_chat";
+
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
+        let min_count = self.min_count.unwrap_or(1);
+        if min_count == 0 {
+            return Err(Error::question("a transition of the graph has at least 1 occurrence, not 0")
+                .hint("--min-count 1 shows all of them"));
+        }
+        Ok(Box::new(Graph { scope: PathScope::new(common), min_count }))
+    }
+}
+
+/// The question `graph`, as meant.
+struct Graph {
+    scope: PathScope,
+    min_count: u64,
+}
+
+impl Question for Graph {
+    fn schema(&self) -> &'static str {
+        "clickpath.graph/1"
+    }
+
+    fn rules(&self) -> Map<String, Value> {
+        let mut rules = self.scope.rules();
+        rules.insert("min_count".into(), json!(self.min_count));
+        rules
+    }
+
+    fn needs(&self) -> Needs {
+        self.scope.needs()
+    }
+
+    fn bind(&self, names: &Names, _notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+        let view = self.scope.view(names)?;
+        let nodes = names.node_names(view.nodes).len() as u64;
+        let graph = BoundGraph {
+            grain: self.scope.grain,
+            unit: self.scope.unit(names)?,
+            view,
+            nodes,
+            min_count: self.min_count,
+        };
+        Ok(Box::new(Segmented::new(graph, &self.scope.common.by, names)?))
+    }
+}
+
+/// The question bound to the names of a run.
+struct BoundGraph {
+    grain: Grain,
+    unit: Unit,
+    view: View,
+    /// How many codes of nodes there are.
+    nodes: u64,
+    min_count: u64,
+}
+
+/// How often something occurs, and for how many.
+#[derive(Debug, Default, Serialize)]
+struct Tally {
+    count: u64,
+    /// Journeys of the grain; called sessions at any grain.
+    #[serde(rename = "sessions")]
+    journeys: u64,
+    visitors: u64,
+}
+
+impl Tally {
+    fn add(&mut self, from: &Tally) {
+        self.count += from.count;
+        self.journeys += from.journeys;
+        self.visitors += from.visitors;
+    }
+
+    fn cells(&self) -> [Cell; 3] {
+        [self.count, self.journeys, self.visitors].map(Cell::Count)
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+struct NodeCounts {
+    #[serde(flatten)]
+    tally: Tally,
+    entries: u64,
+    exits: u64,
+}
+
+#[derive(Debug, Default)]
+struct TransitionCounts {
+    tally: Tally,
+    times: Durations,
+}
+
+#[derive(Debug)]
+struct GraphCounts {
+    /// By code of the node.
+    nodes: Grid<NodeCounts>,
+    /// By [`BoundGraph::pair`].
+    transitions: Grid<TransitionCounts>,
+}
+
+/// What the journey and the visitor at hand have had already.
+#[derive(Default)]
+struct Seen {
+    journeys: Stamps,
+    visitors: Stamps,
+}
+
+impl Seen {
+    #[inline]
+    fn count(&mut self, place: usize, tally: &mut Tally) {
+        tally.count += 1;
+        if self.journeys.first(place) {
+            tally.journeys += 1;
+            tally.visitors += u64::from(self.visitors.first(place));
+        }
+    }
+}
+
+#[derive(Default)]
+struct GraphWork {
+    places: Vec<Place>,
+    nodes: Seen,
+    transitions: Seen,
+}
+
+impl Analysis for BoundGraph {
+    type Work = GraphWork;
+    type Partial = GraphCounts;
+    type Report = GraphReport;
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    fn empty(&self) -> GraphCounts {
+        GraphCounts { nodes: Grid::new(self.nodes), transitions: Grid::new(self.nodes * self.nodes) }
+    }
+
+    fn observe(&self, work: &mut GraphWork, counts: &mut GraphCounts, visitor: Visitor<'_>) {
+        work.nodes.visitors.next();
+        work.transitions.visitors.next();
+        for journey in visitor.journeys(self.unit) {
+            work.nodes.journeys.next();
+            work.transitions.journeys.next();
+            self.count(work, counts, journey);
+        }
+    }
+
+    fn merge(&self, into: &mut GraphCounts, from: GraphCounts) {
+        into.nodes.merge(from.nodes, |into, from| {
+            into.tally.add(&from.tally);
+            into.entries += from.entries;
+            into.exits += from.exits;
+        });
+        into.transitions.merge(from.transitions, |into, from| {
+            into.tally.add(&from.tally);
+            into.times.merge(from.times);
+        });
+    }
+
+    fn finish(&self, counts: GraphCounts, names: &Names) -> GraphReport {
+        let names = names.node_names(self.view.nodes);
+        let name = |code| names.name(code as Code);
+        let mut nodes: Vec<(u64, NodeCounts)> = counts.nodes.into_counts().into_iter().collect();
+        nodes.sort_unstable_by_key(|(code, counts)| (Reverse(counts.tally.count), name(*code)));
+        let rows: HashMap<u64, usize, RandomState> =
+            nodes.iter().enumerate().map(|(row, (code, _))| (*code, row)).collect();
+        let row = |(code, counts)| NodeRow { node: name(code).to_owned(), counts };
+        let nodes: Vec<NodeRow> = nodes.into_iter().map(row).collect();
+
+        let (mut transitions, mut hidden) = (Vec::new(), Hidden::default());
+        for (pair, counts) in counts.transitions.into_counts() {
+            if counts.tally.count < self.min_count {
+                hidden.transitions += 1;
+                hidden.count += counts.tally.count;
+                continue;
+            }
+            let (from, to) = (rows[&(pair / self.nodes)], rows[&(pair % self.nodes)]);
+            transitions.push(TransitionRow { from, to, tally: counts.tally, time: counts.times.summary(95) });
+        }
+        let key = |row: &TransitionRow| (Reverse(row.tally.count), &nodes[row.from].node, &nodes[row.to].node);
+        transitions.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        GraphReport { grain: self.grain, min_count: self.min_count, nodes, transitions, hidden }
+    }
+
+    fn bytes(&self, counts: &GraphCounts) -> usize {
+        let times: usize = counts.transitions.iter().map(|(_, transition)| transition.times.bytes()).sum();
+        counts.nodes.bytes() + counts.transitions.bytes() + times
+    }
+}
+
+impl BoundGraph {
+    fn count(&self, work: &mut GraphWork, counts: &mut GraphCounts, journey: Journey<'_>) {
+        self.view.look(journey, &mut work.places);
+        let times = journey.times();
+        let mut previous: Option<Place> = None;
+        for &place in &work.places {
+            let at = counts.nodes.place(u64::from(place.node));
+            let node = counts.nodes.value(at);
+            work.nodes.count(at, &mut node.tally);
+            node.entries += u64::from(previous.is_none());
+            if let Some(previous) = previous {
+                let at = counts.transitions.place(self.pair(previous.node, place.node));
+                let transition = counts.transitions.value(at);
+                work.transitions.count(at, &mut transition.tally);
+                transition.times.add(times[place.at as usize] - times[previous.at as usize]);
+            }
+            previous = Some(place);
+        }
+        if let Some(last) = previous {
+            let at = counts.nodes.place(u64::from(last.node));
+            counts.nodes.value(at).exits += 1;
+        }
+    }
+
+    /// The number of a transition.
+    #[inline]
+    fn pair(&self, from: Code, to: Code) -> u64 {
+        u64::from(from) * self.nodes + u64::from(to)
+    }
+}
+
+/// The nodes and the transitions between them, both by count.
+struct GraphReport {
+    grain: Grain,
+    min_count: u64,
+    nodes: Vec<NodeRow>,
+    transitions: Vec<TransitionRow>,
+    hidden: Hidden,
+}
+
+#[derive(Serialize)]
+struct NodeRow {
+    node: String,
+    #[serde(flatten)]
+    counts: NodeCounts,
+}
+
+struct TransitionRow {
+    /// Rows of the two nodes.
+    from: usize,
+    to: usize,
+    tally: Tally,
+    time: Option<Summary>,
+}
+
+/// What `--min-count` leaves out.
+#[derive(Default, Serialize)]
+struct Hidden {
+    transitions: u64,
+    count: u64,
+}
+
+impl NodeRow {
+    fn cells(&self) -> Vec<Cell> {
+        let NodeCounts { tally, entries, exits } = &self.counts;
+        let name = Cell::Text(self.node.clone());
+        [name].into_iter().chain(tally.cells()).chain([*entries, *exits].map(Cell::Count)).collect()
+    }
+}
+
+impl GraphReport {
+    /// The names of the two nodes of a transition.
+    fn ends(&self, row: &TransitionRow) -> [&str; 2] {
+        [row.from, row.to].map(|node| self.nodes[node].node.as_str())
+    }
+
+    /// The share of the transition in all occurrences of the node before it, and in all of the node after it; those at
+    /// the ends of journeys included.
+    fn probabilities(&self, row: &TransitionRow) -> [f64; 2] {
+        [row.from, row.to].map(|node| row.tally.count as f64 / self.nodes[node].counts.tally.count as f64)
+    }
+
+    fn cells(&self, row: &TransitionRow) -> Vec<Cell> {
+        let names = self.ends(row).map(|name| Cell::Text(name.to_owned()));
+        let probabilities = self.probabilities(row).map(Cell::Rate);
+        let time = row.time.map_or([const { Cell::Null }; 4], |time| {
+            let exact = Cell::Text(if time.exact { "yes" } else { "no" }.to_owned());
+            [Cell::Seconds(time.mean), Cell::Seconds(time.median), Cell::Seconds(time.percentile), exact]
+        });
+        names.into_iter().chain(row.tally.cells()).chain(probabilities).chain(time).collect()
+    }
+
+    fn transition(&self, row: &TransitionRow) -> Value {
+        let [from, to] = self.ends(row);
+        let [out_probability, in_probability] = self.probabilities(row);
+        let seconds = |time: Summary| {
+            let Summary { mean, median, percentile, exact } = time;
+            json!({ "mean": mean, "median": median, "p95": percentile, "exact": exact })
+        };
+        json!({
+            "from": from,
+            "to": to,
+            "count": row.tally.count,
+            "sessions": row.tally.journeys,
+            "visitors": row.tally.visitors,
+            "out_probability": out_probability,
+            "in_probability": in_probability,
+            "time_s": row.time.map(seconds),
+        })
+    }
+}
+
+impl Report for GraphReport {
+    fn title(&self) -> String {
+        let title = format!("Graph: transitions of {}", self.grain.journeys());
+        let Hidden { transitions, count } = self.hidden;
+        if transitions == 0 {
+            return title;
+        }
+        format!("{title}; {transitions} that occur fewer than {} times ({count} in all) are left out", self.min_count)
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        const TRANSITIONS: [&str; 11] = [
+            "from",
+            "to",
+            "count",
+            "sessions",
+            "visitors",
+            "out_probability",
+            "in_probability",
+            "mean_s",
+            "median_s",
+            "p95_s",
+            "exact",
+        ];
+        const NODES: [&str; 6] = ["node", "count", "sessions", "visitors", "entries", "exits"];
+        let transitions = self.transitions.iter().map(|row| self.cells(row)).collect();
+        let nodes = self.nodes.iter().map(NodeRow::cells).collect();
+        vec![
+            Table { name: "transitions", columns: TRANSITIONS.map(str::to_owned).to_vec(), rows: transitions },
+            Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: nodes },
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let transitions: Vec<Value> = self.transitions.iter().map(|row| self.transition(row)).collect();
+        json!({ "nodes": self.nodes, "transitions": transitions, "hidden": self.hidden })
+    }
+}
+
+#[cfg(test)]
+mod tests;
