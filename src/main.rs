@@ -6,7 +6,7 @@ use clickpath::cli;
 
 /// 0: answered. 2: an error, clap's own included. (1 is kept for answers that miss a wanted rate.)
 fn main() -> ExitCode {
-    match cli::main() {
+    match cli::crash::guarded(cli::main) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             cli::printer::line(&format!("error: {error}"));

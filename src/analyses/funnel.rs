@@ -371,9 +371,9 @@ impl Report for FunnelReport {
             "of_previous",
             "of_all",
             "dropped",
-            "median_s_from_previous",
-            "median_s_from_first",
-            "mean_s_from_previous",
+            "from_previous_median_s",
+            "from_first_median_s",
+            "from_previous_mean_s",
             "value",
         ];
         let rate = |rate: Option<f64>| rate.map_or(Cell::Null, Cell::Rate);

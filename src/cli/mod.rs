@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+pub mod crash;
 mod input;
 mod job;
 mod output;

@@ -1,0 +1,129 @@
+//! The inner loops on one thread: `cargo bench`. Compare runs made side by side only; machines are shared and noisy.
+
+use std::hint::black_box;
+
+use clickpath::analyses::{CommonSpec, KINDS, Question};
+use clickpath::budget::Budget;
+use clickpath::dictionary::Dictionary;
+use clickpath::events::EventBatch;
+use clickpath::ids::{VisitorId, place_hash};
+use clickpath::journeys::{Arrival, Grouper, Journeys, Names, Needs, PARTITIONS, Partitions, Scatter, Store};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+
+const EVENTS: u64 = 1 << 20;
+const NAMES: [&str; 6] = ["page_view", "view_item", "add_to_cart", "begin_checkout", "add_payment_info", "purchase"];
+
+/// A generator of numbers that look random: Knuth's multiplicative step of MMIX.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// A log in time order of many visitors with about 12 events each; `backwards` turns the times round.
+fn log(backwards: bool) -> EventBatch {
+    let (mut batch, mut state) = (EventBatch::default(), 1);
+    for at in 0..EVENTS {
+        let visitor = next(&mut state) % (EVENTS / 12);
+        let id = format!("{:016x}", visitor.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        batch.keys.push(VisitorId::parse(id.as_bytes()));
+        let place = if backwards { EVENTS - at } else { at };
+        batch.columns.time.push(place as i64 * 1_000_000);
+        batch.columns.event.push((next(&mut state) % NAMES.len() as u64) as u32 + 1);
+    }
+    batch
+}
+
+fn stored(mut batch: EventBatch) -> Partitions {
+    let (store, budget) = (Store::default(), Budget::new(1 << 32));
+    let arrival = Arrival { file: 0, split: 0, part: 0 };
+    store.add(arrival, &mut batch, &mut Scatter::default(), &budget).expect("4 GiB are enough");
+    store.close()
+}
+
+fn names(needs: &Needs) -> Names {
+    let mut events = Dictionary::default();
+    for name in NAMES {
+        events.intern(name);
+    }
+    Names::new(needs, events, Dictionary::default(), Vec::new(), Some((0, EVENTS as i64 * 1_000_000)))
+}
+
+fn ids(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("visitor ids");
+    for (name, ids) in [
+        (
+            "16 hex digits",
+            (0..1000u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect::<Vec<_>>(),
+        ),
+        ("decimal", (0..1000u64).map(|n| (n * 7_919_000_003).to_string()).collect()),
+        ("text", (0..1000u64).map(|n| format!("user_{n}")).collect()),
+    ] {
+        group.throughput(Throughput::Elements(ids.len() as u64));
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let hash = |id: &String| {
+                    let id = VisitorId::parse(id.as_bytes());
+                    place_hash(id.shape(), id.key())
+                };
+                ids.iter().map(hash).fold(0, u64::wrapping_add)
+            });
+        });
+    }
+}
+
+fn partitions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("partitions");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    group.bench_function("scatter", |bench| bench.iter_batched(|| log(false), stored, BatchSize::LargeInput));
+    for (name, backwards) in [("group, in order", false), ("group, out of order", true)] {
+        let partitions = stored(log(backwards));
+        let (mut grouper, mut journeys) = (Grouper::default(), Journeys::default());
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                (0..PARTITIONS).for_each(|partition| partitions.group(partition, &mut grouper, &mut journeys))
+            });
+        });
+    }
+}
+
+fn question(kind: &str, table: toml::Table) -> Box<dyn Question> {
+    let kind = KINDS.iter().find(|known| known.name == kind).expect("a kind of question");
+    let common = CommonSpec::default().resolve(false).expect("the defaults fit together");
+    (kind.from_table)(table, common).expect("a question")
+}
+
+fn questions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("questions");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    let steps = toml::Table::from_iter([("steps".to_owned(), NAMES[1..].join(" > ").into())]);
+    for (kind, table) in [
+        ("summary", toml::Table::new()),
+        ("funnel", steps),
+        ("graph", toml::Table::new()),
+        ("flow", toml::Table::new()),
+    ] {
+        let question = question(kind, table);
+        let needs = question.needs();
+        let names = names(&needs);
+        let bound = question.bind(&names, &mut Vec::new()).expect("it fits the log");
+        let partitions = stored(log(false));
+        let all: Vec<Journeys> = (0..PARTITIONS)
+            .map(|partition| {
+                let mut journeys = Journeys::default();
+                partitions.group(partition, &mut Grouper::default(), &mut journeys);
+                journeys.prepare(&names);
+                journeys
+            })
+            .collect();
+        group.bench_function(kind, |bench| {
+            bench.iter(|| {
+                let mut state = bound.start();
+                all.iter().for_each(|journeys| bound.fold(&mut state, journeys));
+                black_box(bound.finish(state, &names).json())
+            });
+        });
+    }
+}
+
+criterion_group!(kernels, ids, partitions, questions);
+criterion_main!(kernels);
