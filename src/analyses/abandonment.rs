@@ -1,7 +1,6 @@
 //! Cart and checkout abandonment: who filled a cart or began a checkout and did not buy, and what became of it.
 
 mod counts;
-mod names;
 mod report;
 #[cfg(test)]
 pub(super) mod tests;
@@ -9,14 +8,12 @@ pub(super) mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::event_names::{CARTS, CHECKOUTS, EventNames, PAYMENTS, PURCHASES, REMOVALS, SHIPPINGS};
 use super::{Bound, Common, Question, Segmented, Spec};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::journeys::{DAY, Journey, Names, Needs};
 use crate::units::Span;
 use counts::{BoundAbandonment, CART, CHECKOUT, PURCHASE, REMOVE};
-use names::{CARTS, PAYMENTS, REMOVALS, SHIPPINGS};
-
-pub(super) use names::{CHECKOUTS, EventNames, PURCHASES};
 
 /// Which purchase completes what was started. One in the same instant counts as after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -130,7 +127,7 @@ clickpath abandonment sample-data/shop.csv.gz --purchase-rule after-last --recov
 clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add --stage wishlist_add --stage add_to_cart";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
-        refuse_grain(Self::NAME, &common)?;
+        common.refuse_grain(Self::NAME)?;
         let cart = EventNames::new("cart", self.cart, &CARTS);
         let checkout = EventNames::new("checkout", self.checkout, &CHECKOUTS);
         let stages = if self.stage.is_empty() {
@@ -160,15 +157,6 @@ impl Stage {
     fn of(event: String) -> Stage {
         Stage { name: event.clone(), events: EventNames::new("stage", vec![event], &[]) }
     }
-}
-
-/// Refuses a grain for a question that always answers for both.
-pub(super) fn refuse_grain(question: &str, common: &Common) -> Result<()> {
-    if common.grain.is_none() {
-        return Ok(());
-    }
-    Err(Error::question(format!("{question} answers for sessions and for visitors, so it takes no grain"))
-        .hint("leave --grain out"))
 }
 
 impl Abandonment {
@@ -220,9 +208,7 @@ impl Question for Abandonment {
         rules.insert("purchase_rule".into(), json!(self.purchase_rule));
         rules.insert("recover_within".into(), json!(self.recover_within));
         rules.extend(self.common.session_rules());
-        if !self.common.by.is_empty() {
-            rules.insert("by".into(), json!(self.common.by));
-        }
+        rules.extend(self.common.by_rule());
         rules
     }
 

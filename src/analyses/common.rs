@@ -256,6 +256,29 @@ impl Common {
         rules
     }
 
+    /// Refuses a grain for a question that always answers for both.
+    pub fn refuse_grain(&self, question: &str) -> Result<()> {
+        if self.grain.is_none() {
+            return Ok(());
+        }
+        Err(Error::question(format!("{question} answers for sessions and for visitors, so it takes no grain"))
+            .hint("leave --grain out"))
+    }
+
+    /// The dimensions of the breakdown, if there is one, as they are printed.
+    pub fn by_rule(&self) -> Map<String, Value> {
+        let by = (!self.by.is_empty()).then(|| ("by".to_owned(), json!(self.by)));
+        by.into_iter().collect()
+    }
+
+    /// What makes a journey of `grain`, in the numbers of a run.
+    pub fn unit(&self, grain: Grain, names: &Names) -> Result<Unit> {
+        match grain {
+            Grain::Visitor => Ok(Unit::Visitor),
+            Grain::Session => names.session(&self.sessions).map(Unit::Session),
+        }
+    }
+
     /// The node rules as they are printed.
     pub fn node_rules(&self) -> Map<String, Value> {
         let mut rules = Map::new();
@@ -309,9 +332,7 @@ impl PathScope {
             rules.extend(self.common.session_rules());
         }
         rules.extend(self.common.node_rules());
-        if !self.common.by.is_empty() {
-            rules.insert("by".into(), json!(self.common.by));
-        }
+        rules.extend(self.common.by_rule());
         rules
     }
 
@@ -326,10 +347,7 @@ impl PathScope {
 
     /// What makes a journey, in the numbers of a run.
     pub fn unit(&self, names: &Names) -> Result<Unit> {
-        match self.grain {
-            Grain::Visitor => Ok(Unit::Visitor),
-            Grain::Session => names.session(&self.common.sessions).map(Unit::Session),
-        }
+        self.common.unit(self.grain, names)
     }
 
     /// What a path shows of a journey.

@@ -28,7 +28,7 @@ pub struct FunnelSpec {
     /// The longest time from the first step to the last: a duration, session, or none [default: 7d; session with --grain session]
     #[arg(long, value_name = "WINDOW")]
     pub window: Option<Window>,
-    /// Which order events of equal time may be used in [default: any; arrival if a hop is `>>`]
+    /// Which order events of equal time may be used in [default: any; arrival with direct hops]
     #[arg(long, value_name = "ORDER")]
     pub ties: Option<Ties>,
 }
@@ -145,7 +145,7 @@ impl Question for Funnel {
             rules.extend(self.common.session_rules());
         }
         if !self.common.by.is_empty() {
-            rules.insert("by".into(), json!(self.common.by));
+            rules.extend(self.common.by_rule());
             rules.insert("touch".into(), json!("first"));
         }
         rules
@@ -162,10 +162,7 @@ impl Question for Funnel {
     }
 
     fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
-        let unit = match self.grain {
-            Grain::Visitor => Unit::Visitor,
-            Grain::Session => Unit::Session(names.session(&self.common.sessions)?),
-        };
+        let unit = self.common.unit(self.grain, names)?;
         let direct = self.hops.iter().enumerate().filter(|(_, hop)| **hop == Hop::Directly);
         let window = match self.window {
             Window::Of(span) => Some(span.0),
@@ -183,7 +180,7 @@ impl Question for Funnel {
             steps: self.steps.iter().map(ToString::to_string).collect(),
             title: format!("Funnel of {}s: {}", name(self.grain), self.text()),
             // An attempt that begins after this time had less than a whole window.
-            open_after: names.span.and_then(|(_, last)| Some(last - window?)),
+            open_after: names.span.and_then(|(_, last)| Some(last.saturating_sub(window?))),
         };
         Ok(Box::new(Segmented::new(bound, &self.common.by, names)?))
     }
@@ -376,7 +373,7 @@ impl Report for FunnelReport {
             "from_previous_mean_s",
             "value",
         ];
-        let rate = |rate: Option<f64>| rate.map_or(Cell::Null, Cell::Rate);
+        let rate = Cell::rate;
         let seconds =
             |times: Option<Summary>, of: fn(Summary) -> f64| times.map_or(Cell::Null, |times| Cell::Seconds(of(times)));
         let row = |step: &StepRow| {
@@ -407,7 +404,7 @@ impl Report for FunnelReport {
                 })
             })
         };
-        let rate = |rate: Option<f64>| rate.map_or(Value::Null, |rate| Cell::Rate(rate).json());
+        let rate = |rate| Cell::rate(rate).json();
         let step = |step: &StepRow| {
             json!({
                 "step": step.step,

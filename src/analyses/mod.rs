@@ -16,6 +16,7 @@ use crate::reports::Report;
 
 mod abandonment;
 pub mod common;
+mod event_names;
 mod flow;
 mod funnel;
 mod graph;

@@ -7,8 +7,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::abandonment::{CHECKOUTS, EventNames, PURCHASES, PurchaseRule, Starts, refuse_grain, times};
+use super::abandonment::{PurchaseRule, Starts, times};
 use super::common::Bounce;
+use super::event_names::{CHECKOUTS, EventNames, PURCHASES};
 use super::{Analysis, Bound, Common, Question, Segmented, Spec};
 use crate::durations::ExactDurations;
 use crate::error::Result;
@@ -71,7 +72,7 @@ clickpath summary sample-data/shop.csv.gz --page-view home --page-view catalog -
 clickpath summary sample-data/shop.csv.gz --impression promo_page --click product_view";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
-        refuse_grain(Self::NAME, &common)?;
+        common.refuse_grain(Self::NAME)?;
         Ok(Box::new(Summary {
             common,
             goal: EventNames::new("goal", self.goal, &PURCHASES),
@@ -144,9 +145,7 @@ impl Question for Summary {
         rules.insert("passive".into(), json!(conventions.passive));
         rules.insert("bounce".into(), json!(conventions.bounce));
         rules.extend(self.common.session_rules());
-        if !self.common.by.is_empty() {
-            rules.insert("by".into(), json!(self.common.by));
-        }
+        rules.extend(self.common.by_rule());
         rules
     }
 

@@ -1,10 +1,7 @@
 //! Raw batches → event batches: visitors classified, times read, names coded, conditions tested.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, TimestampMicrosecondType};
+use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
 use xxhash_rust::xxh3::xxh3_64;
@@ -12,15 +9,15 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::account::Account;
 use super::batch::{Columns, EventBatch};
 use super::columns::{Mapping, Scan};
+use super::names::{Dictionaries, NameReader, Names};
 use super::page::PageRule;
 use super::predicate::Test;
 use super::raw::{Origin, RawBatch, Reason, Reject};
 use super::texts::{Texts, amounts, times};
 use super::timestamp::Clock;
-use crate::budget::{Budget, human};
-use crate::dictionary::{Cache, Dictionary, Shared};
-use crate::error::{Error, Result};
-use crate::ids::{Code, MISSING, NO_VALUE, VisitorId};
+use crate::budget::Budget;
+use crate::error::Result;
+use crate::ids::{Code, NO_VALUE, VisitorId};
 
 /// How the records of a run are read.
 #[derive(Clone, Debug)]
@@ -36,52 +33,13 @@ pub struct Reading {
     pub keep_rejects: bool,
 }
 
-/// The names of a run, filled by all threads.
-#[derive(Debug, Default)]
-pub struct Dictionaries {
-    pub event: Shared,
-    pub page: Shared,
-    pub dimensions: Vec<Shared>,
-    bytes: AtomicUsize,
-}
-
-impl Dictionaries {
-    pub fn new(dimensions: usize) -> Self {
-        Dictionaries { dimensions: (0..dimensions).map(|_| Shared::default()).collect(), ..Self::default() }
-    }
-
-    /// The closed dictionaries: events, pages, dimensions.
-    pub fn close(self) -> (Dictionary, Dictionary, Vec<Dictionary>) {
-        (self.event.close(), self.page.close(), self.dimensions.into_iter().map(Shared::close).collect())
-    }
-
-    /// Counts `grown` bytes of the names of `role`; over a quarter of the memory is too much.
-    fn grow(&self, grown: usize, role: &str, names: &Shared, budget: &Budget) -> Result<()> {
-        if grown == 0 {
-            return Ok(());
-        }
-        budget.take(grown, "the names")?;
-        let bytes = self.bytes.fetch_add(grown, Ordering::Relaxed) + grown;
-        if bytes <= budget.limit() / 4 {
-            return Ok(());
-        }
-        let limit = human(budget.limit() / 4);
-        Err(Error::limit(format!(
-            "the log has too many different names for {role}: they take more than {limit}, a quarter of the memory limit; five of them are {:?}",
-            names.examples()
-        ))
-        .hint("fold ids in pages with --fold-ids, leave the column out, or give more memory with --memory"))
-    }
-}
-
 /// One thread's reader of raw batches, with what it has learnt and counted.
 pub struct Decoder<'r> {
     reading: &'r Reading,
-    dictionaries: &'r Dictionaries,
     budget: &'r Budget,
     clock: Clock,
     tests: Vec<Test>,
-    names: Vec<NameColumn>,
+    names: NameReader<'r>,
     keep: Vec<u32>,
     scratch: String,
     tally: Tally,
@@ -112,36 +70,16 @@ impl Tally {
     }
 }
 
-/// What a thread remembers of one column of names.
-#[derive(Default)]
-struct NameColumn {
-    cache: Cache,
-    /// The dictionary met last and the code of each of its values, [`UNKNOWN`] until used.
-    values: Option<ArrayRef>,
-    codes: Vec<Code>,
-}
-
-const UNKNOWN: Code = Code::MAX;
-
-/// Which names a column holds.
-#[derive(Clone, Copy)]
-enum Names {
-    Event,
-    Page,
-    Dimension(usize),
-}
-
 impl<'r> Decoder<'r> {
     pub fn new(reading: &'r Reading, dictionaries: &'r Dictionaries, budget: &'r Budget) -> Self {
         Decoder {
             clock: reading.clock.clone(),
             tests: reading.scan.conditions.iter().map(Test::new).collect(),
-            names: (0..2 + reading.scan.dimensions.len()).map(|_| NameColumn::default()).collect(),
+            names: NameReader::new(reading, dictionaries, budget),
             keep: Vec::new(),
             scratch: String::new(),
             tally: Tally::default(),
             reading,
-            dictionaries,
             budget,
         }
     }
@@ -202,6 +140,7 @@ impl<'r> Decoder<'r> {
         let mut read = times(column)?;
         for row in 0..raw.rows {
             match read(row, &mut self.clock) {
+                Some(Ok(time)) if !sane(time) => self.reject_row(file, &raw.origin, row, Reason::BadTime)?,
                 Some(Ok(time)) if time >= from && time < to => {
                     out.push(time);
                     self.keep.push(row as u32);
@@ -250,15 +189,14 @@ impl<'r> Decoder<'r> {
     fn columns(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], batch: &mut Columns) -> Result<()> {
         let scan = &self.reading.scan;
         if scan.event {
-            self.names(Names::Event, mapping.event.map(|at| &raw.columns[at]), keep, &mut batch.event)?;
+            self.names(Names::Event, mapping.event, raw, keep, &mut batch.event)?;
         }
         if scan.page {
-            self.names(Names::Page, mapping.page.map(|at| &raw.columns[at]), keep, &mut batch.page)?;
+            self.names(Names::Page, mapping.page, raw, keep, &mut batch.page)?;
         }
         batch.dimensions.resize_with(scan.dimensions.len(), Vec::new);
         for (dimension, &at) in mapping.dimensions.iter().enumerate() {
-            let column = Some(&raw.columns[at]);
-            self.names(Names::Dimension(dimension), column, keep, &mut batch.dimensions[dimension])?;
+            self.names(Names::Dimension(dimension), Some(at), raw, keep, &mut batch.dimensions[dimension])?;
         }
         if scan.session {
             sessions(mapping.session.map(|at| &raw.columns[at]), keep, &mut batch.session)?;
@@ -272,116 +210,17 @@ impl<'r> Decoder<'r> {
         Ok(())
     }
 
-    fn names(&mut self, names: Names, column: Option<&ArrayRef>, keep: &[u32], out: &mut Vec<Code>) -> Result<()> {
-        let Some(column) = column else {
-            out.resize(out.len() + keep.len(), MISSING);
-            return Ok(());
-        };
-        let slot = match names {
-            Names::Event => 0,
-            Names::Page => 1,
-            Names::Dimension(dimension) => 2 + dimension,
-        };
-        let mut memory = std::mem::take(&mut self.names[slot]);
-        let mut bad = 0;
-        let result = match column.data_type() {
-            DataType::Dictionary(key, _) if **key == DataType::Int32 => {
-                self.dictionary(names, column, keep, &mut memory, &mut bad, out)
-            }
-            _ => self.texts(names, column, keep, &mut memory, &mut bad, out),
-        };
-        self.names[slot] = memory;
-        self.tally.account.null(&self.column_name(names), bad);
-        result
-    }
-
-    fn texts(
-        &self,
+    fn names(
+        &mut self,
         names: Names,
-        column: &ArrayRef,
+        column: Option<usize>,
+        raw: &RawBatch,
         keep: &[u32],
-        memory: &mut NameColumn,
-        bad: &mut u64,
         out: &mut Vec<Code>,
     ) -> Result<()> {
-        let texts = Texts::new(column)?;
-        let mut scratch = String::new();
-        out.reserve(keep.len());
-        for &row in keep {
-            let code = match texts.get(row as usize, &mut scratch) {
-                None => MISSING,
-                Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
-            };
-            *bad += u64::from(code == UNKNOWN);
-            out.push(if code == UNKNOWN { MISSING } else { code });
-        }
+        let bad = self.names.read(names, column.map(|at| &raw.columns[at]), keep, out)?;
+        self.tally.account.null(self.names.title(names), bad);
         Ok(())
-    }
-
-    /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it.
-    fn dictionary(
-        &self,
-        names: Names,
-        column: &ArrayRef,
-        keep: &[u32],
-        memory: &mut NameColumn,
-        bad: &mut u64,
-        out: &mut Vec<Code>,
-    ) -> Result<()> {
-        let array = column.as_dictionary::<Int32Type>();
-        let (keys, values) = (array.keys(), array.values());
-        // Readers wrap the same buffers anew for each batch of a row group.
-        if !memory.values.as_ref().is_some_and(|known| known.to_data().ptr_eq(&values.to_data())) {
-            memory.values = Some(Arc::clone(values));
-            memory.codes.clear();
-            memory.codes.resize(values.len(), UNKNOWN);
-        }
-        let texts = Texts::new(values)?;
-        let mut scratch = String::new();
-        out.reserve(keep.len());
-        for &row in keep {
-            if keys.is_null(row as usize) {
-                out.push(MISSING);
-                continue;
-            }
-            let value = keys.value(row as usize) as usize;
-            let mut code = memory.codes[value];
-            if code == UNKNOWN {
-                code = match texts.get(value, &mut scratch) {
-                    None => MISSING,
-                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
-                };
-                if code == UNKNOWN {
-                    *bad += 1;
-                    code = MISSING;
-                } else {
-                    memory.codes[value] = code;
-                }
-            }
-            out.push(code);
-        }
-        Ok(())
-    }
-
-    /// The run's code of a raw name; [`UNKNOWN`] if it is not UTF-8.
-    fn code(&self, names: Names, raw: &[u8]) -> Result<Code> {
-        let Ok(text) = std::str::from_utf8(raw) else { return Ok(UNKNOWN) };
-        let (shared, name) = match names {
-            Names::Event => (&self.dictionaries.event, text.into()),
-            Names::Page => (&self.dictionaries.page, self.reading.page.page(text)),
-            Names::Dimension(dimension) => (&self.dictionaries.dimensions[dimension], text.into()),
-        };
-        let (code, grown) = shared.intern(&name);
-        self.dictionaries.grow(grown, &self.column_name(names), shared, self.budget)?;
-        Ok(code)
-    }
-
-    fn column_name(&self, names: Names) -> String {
-        match names {
-            Names::Event => "event".to_owned(),
-            Names::Page => "page".to_owned(),
-            Names::Dimension(dimension) => self.reading.scan.dimensions[dimension].clone(),
-        }
     }
 
     fn values(&mut self, column: Option<&ArrayRef>, keep: &[u32], out: &mut Vec<i64>) -> Result<()> {
@@ -420,7 +259,15 @@ impl<'r> Decoder<'r> {
 /// The values of a column of UTC microseconds without nulls.
 fn plain_times(column: &ArrayRef) -> Option<&[i64]> {
     let utc = matches!(column.data_type(), DataType::Timestamp(TimeUnit::Microsecond, Some(_)));
-    (utc && column.null_count() == 0).then(|| &column.as_primitive::<TimestampMicrosecondType>().values()[..])
+    let values =
+        (utc && column.null_count() == 0).then(|| &column.as_primitive::<TimestampMicrosecondType>().values()[..])?;
+    values.iter().all(|&time| sane(time)).then_some(values)
+}
+
+/// Whether a time is within some 30,000 years of 1970: such times can be subtracted without a thought.
+fn sane(time: i64) -> bool {
+    const FARTHEST: i64 = 1_000_000_000_000_000_000;
+    (-FARTHEST..=FARTHEST).contains(&time)
 }
 
 #[inline]

@@ -81,6 +81,13 @@ pub enum Cell {
     Time(i64),
 }
 
+impl Cell {
+    /// A fraction, null if it is undefined.
+    pub fn rate(rate: Option<f64>) -> Cell {
+        rate.map_or(Cell::Null, Cell::Rate)
+    }
+}
+
 /// A way to write answers down.
 pub trait Format: Sync {
     /// The name that `--format` takes.

@@ -121,7 +121,7 @@ impl Report for AbandonmentReport {
 
 /// `part` of `whole` as a cell.
 fn share(part: u64, whole: u64) -> Cell {
-    rate(part, whole).map_or(Cell::Null, Cell::Rate)
+    Cell::rate(rate(part, whole))
 }
 
 fn object(fields: &[Field]) -> Map<String, Value> {

@@ -75,7 +75,7 @@ fn object(fields: impl Iterator<Item = (String, Cell)>) -> Value {
 
 /// A rate whose events occur in the log, or null.
 fn known_rate(known: bool, part: u64, whole: u64) -> Cell {
-    rate(part, whole).filter(|_| known).map_or(Cell::Null, Cell::Rate)
+    Cell::rate(rate(part, whole).filter(|_| known))
 }
 
 fn pages_per_session(known: bool, page_views: u64, sessions: u64) -> Cell {

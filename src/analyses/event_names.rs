@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::analyses::step::nowhere;
+use super::step::nowhere;
 use crate::dictionary::Dictionary;
 use crate::ids::{Code, MISSING};
 
