@@ -50,6 +50,37 @@ impl Budget {
     }
 }
 
+/// What one holder has of a budget now; given back when it goes.
+#[derive(Debug)]
+pub struct Held<'a> {
+    budget: &'a Budget,
+    what: &'static str,
+    bytes: usize,
+}
+
+impl<'a> Held<'a> {
+    /// Nothing yet, of `what`.
+    pub fn new(budget: &'a Budget, what: &'static str) -> Self {
+        Held { budget, what, bytes: 0 }
+    }
+
+    /// Holds `bytes` from now on, instead of what was held before.
+    pub fn hold(&mut self, bytes: usize) -> Result<()> {
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        if bytes > before {
+            return self.budget.take(bytes - before, self.what);
+        }
+        self.budget.give(before - bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.budget.give(self.bytes);
+    }
+}
+
 /// Bytes as people write them: `512MiB`, `4GiB`.
 pub fn human(bytes: usize) -> String {
     const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -79,6 +110,16 @@ mod tests {
         assert!(error.advice().is_some_and(|hint| hint.contains("--memory")));
         budget.give(1 << 20);
         assert_eq!(budget.peak(), (1 << 20) + 1);
+    }
+
+    #[test]
+    fn a_holder_counts_what_it_holds_now() {
+        let budget = Budget::new(100);
+        let mut held = Held::new(&budget, "rows");
+        assert!(held.hold(80).is_ok() && held.hold(30).is_ok());
+        assert!(budget.take(70, "names").is_ok() && held.hold(31).is_err());
+        drop(held);
+        assert!(budget.take(30, "names").is_ok());
     }
 
     #[test]

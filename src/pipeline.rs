@@ -13,7 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Map, Value, json};
 
 use crate::analyses::{Bound, Question, State};
-use crate::budget::Budget;
+use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::events::{
     Account, Decoder, Dictionaries, EventBatch, Mapping, Reading, Reason, Reject, Roles, Scan, Tally, by_name,
@@ -229,15 +229,23 @@ enum Slot {
     Done,
 }
 
+/// What one reading thread works with.
+struct ReadScratch<'a> {
+    batch: EventBatch,
+    scatter: Scatter,
+    held: Held<'a>,
+}
+
 /// A batch is scattered when it holds this many events, so that memory stays bounded however large a split is.
 const FULL_BATCH: usize = 1 << 18;
 
 impl ReadWork<'_> {
     fn read_splits(&self, decoder: &mut Decoder<'_>) {
-        let (mut batch, mut scatter) = (EventBatch::default(), Scatter::default());
+        let held = Held::new(self.budget, "the records being read");
+        let mut scratch = ReadScratch { batch: EventBatch::default(), scatter: Scatter::default(), held };
         for file in 0..self.files.len() {
             let mut arrival = Arrival { file: file as u32, split: 0, part: 0 };
-            let result = self.read_file(&mut arrival, decoder, &mut batch, &mut scatter);
+            let result = self.read_file(&mut arrival, decoder, &mut scratch);
             if let Err(error) = result {
                 self.failure.note(arrival, error.within(self.files[file].facts.path.display()));
             }
@@ -247,13 +255,8 @@ impl ReadWork<'_> {
         }
     }
 
-    fn read_file(
-        &self,
-        arrival: &mut Arrival,
-        decoder: &mut Decoder<'_>,
-        batch: &mut EventBatch,
-        scatter: &mut Scatter,
-    ) -> Result<()> {
+    fn read_file(&self, arrival: &mut Arrival, decoder: &mut Decoder<'_>, scratch: &mut ReadScratch<'_>) -> Result<()> {
+        let ReadScratch { batch, scatter, held } = scratch;
         let file = arrival.file as usize;
         let Some(reader) = self.reader(file)? else { return Ok(()) };
         while !self.failure.happened() {
@@ -265,6 +268,7 @@ impl ReadWork<'_> {
             for raw in split.batches {
                 let raw = raw?;
                 let before = batch.columns.len();
+                held.hold(raw.held_bytes() + batch.held_bytes())?;
                 decoder.decode(file, &raw, &self.files[file].mapping, batch)?;
                 self.progress.bytes.fetch_add(raw.bytes, Ordering::Relaxed);
                 self.progress.events.fetch_add((batch.columns.len() - before) as u64, Ordering::Relaxed);
@@ -381,8 +385,7 @@ struct FoldWorker<'a> {
     grouper: Grouper,
     journeys: Journeys,
     folded: Folded,
-    /// Bytes of the states that are counted in the budget.
-    counted: usize,
+    states_held: Held<'a>,
 }
 
 impl<'a> FoldWorker<'a> {
@@ -393,12 +396,13 @@ impl<'a> FoldWorker<'a> {
             sessions: vec![0; names.session_rules().len()],
         };
         let (grouper, journeys) = (Grouper::default(), Journeys::default());
-        FoldWorker { names, bounds, budget, grouper, journeys, folded, counted: 0 }
+        let states_held = Held::new(budget, "the counts of the answers");
+        FoldWorker { names, bounds, budget, grouper, journeys, folded, states_held }
     }
 
     fn fold(&mut self, partitions: &Partitions, partition: usize) -> Result<()> {
-        let working = partitions.working_bytes(partition, self.names);
-        self.budget.take(working, "the visitors of one partition")?;
+        let mut working = Held::new(self.budget, "the visitors of one partition");
+        working.hold(partitions.working_bytes(partition, self.names))?;
         partitions.group(partition, &mut self.grouper, &mut self.journeys);
         self.journeys.prepare(self.names);
         for (bound, state) in self.bounds.iter().zip(&mut self.folded.states) {
@@ -408,21 +412,9 @@ impl<'a> FoldWorker<'a> {
         for (rule, sessions) in self.folded.sessions.iter_mut().enumerate() {
             *sessions += self.journeys.sessions(rule) as u64;
         }
-        self.budget.give(working);
-        self.count_states()
-    }
-
-    /// Counts what the partials hold now.
-    fn count_states(&mut self) -> Result<()> {
+        drop(working);
         let states = self.bounds.iter().zip(&self.folded.states);
-        let bytes: usize = states.map(|(bound, state)| bound.bytes(state)).sum();
-        if bytes > self.counted {
-            self.budget.take(bytes - self.counted, "the counts of the answers")?;
-        } else {
-            self.budget.give(self.counted - bytes);
-        }
-        self.counted = bytes;
-        Ok(())
+        self.states_held.hold(states.map(|(bound, state)| bound.bytes(state)).sum())
     }
 }
 

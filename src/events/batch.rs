@@ -16,6 +16,15 @@ pub struct EventBatch {
 }
 
 impl EventBatch {
+    /// Bytes that the batch has taken, filled or not.
+    pub fn held_bytes(&self) -> usize {
+        let Columns { time, event, page, session, value, dimensions, bits } = &self.columns;
+        let codes: usize = [event, page].into_iter().chain(dimensions).map(Vec::capacity).sum();
+        let words =
+            time.capacity() + session.capacity() + value.capacity() + bits.capacity() + self.keys.key.capacity();
+        8 * words + 4 * (codes + self.keys.wide.capacity()) + self.keys.shapes.capacity() + self.keys.ids.bytes()
+    }
+
     /// Empties the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.keys.clear();

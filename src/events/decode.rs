@@ -298,3 +298,6 @@ fn sessions(column: Option<&ArrayRef>, keep: &[u32], out: &mut Vec<u64>) -> Resu
     }));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

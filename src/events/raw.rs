@@ -22,6 +22,17 @@ pub struct RawBatch {
     pub bytes: u64,
 }
 
+impl RawBatch {
+    /// About the bytes that the batch holds: its text, and a view or a value of 16 bytes per field.
+    pub fn held_bytes(&self) -> usize {
+        let text = match &self.origin {
+            Origin::Rows { .. } => 0,
+            Origin::Text(text) => text.block.len() + 4 * text.starts.len(),
+        };
+        text + self.rows * self.columns.len() * 16
+    }
+}
+
 /// A column to read, and what for, so that a typed format can choose the cheapest representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
