@@ -1,0 +1,151 @@
+//! The same log gives the same bytes, however it is cut, stored and read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crate::support::{ask_bytes, parquet, shop, shop_text};
+
+/// Questions and their flags; together they look at every part of an event and of a session.
+const QUESTIONS: [&[&str]; 8] = [
+    &["report"],
+    &["summary", "--by", "acquisition_channel", "--session", "session_id"],
+    &["funnel", "--steps", FIVE, "--by", "platform"],
+    &["funnel", "--steps", "add_to_cart >> cart", "--grain", "session"],
+    &["flow", "--depth", "10", "--top", "all"],
+    &["graph", "--by", "platform", "--timeout", "10m"],
+    &["graph", "--repeats", "keep", "--grain", "visitor"],
+    &["abandonment", "--by", "platform", "--purchase-rule", "after-last"],
+];
+
+/// Its hops may use equal times in any order, so the order of such rows does not matter to it.
+const PLAIN_FUNNEL: &[&str] = &["funnel", "--steps", FIVE];
+const FIVE: &str = "catalog > product_view > add_to_cart > shipping_details > purchase";
+
+/// What the sample log answers to each of [`QUESTIONS`], read by one thread.
+static EXPECTED: LazyLock<Vec<String>> = LazyLock::new(|| answers(&[&shop()], &["--threads", "1"]));
+
+fn answers(inputs: &[&Path], flags: &[&str]) -> Vec<String> {
+    QUESTIONS.iter().map(|question| asked(question, inputs, flags)).collect()
+}
+
+fn asked(question: &[&str], inputs: &[&Path], flags: &[&str]) -> String {
+    ask_bytes(question[0], inputs, &[&question[1..], flags].concat())
+}
+
+/// Asserts that `inputs` give the `expected` answers, byte by byte.
+fn assert_all(expected: &[String], inputs: &[&Path], flags: &[&str]) {
+    for (question, (found, expected)) in QUESTIONS.iter().zip(answers(inputs, flags).iter().zip(expected)) {
+        assert_bytes(question, found, expected);
+    }
+}
+
+fn assert_bytes(question: &[&str], found: &str, expected: &str) {
+    if found != expected {
+        let difference =
+            found.lines().zip(expected.lines()).enumerate().find(|(_, (found, expected))| found != expected);
+        panic!("{question:?}: another answer; the first line that differs (found, expected): {difference:?}");
+    }
+}
+
+/// A folder with `files` in it, and their paths.
+fn written(files: &[(&str, String)]) -> (tempfile::TempDir, Vec<PathBuf>) {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files.iter().map(|(name, text)| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    });
+    let paths = paths.collect();
+    (folder, paths)
+}
+
+/// The header and the rows of the sample log.
+fn rows() -> (String, Vec<String>) {
+    let text = shop_text();
+    let mut lines = text.lines().map(str::to_owned);
+    (lines.next().unwrap(), lines.collect())
+}
+
+fn joined<S: AsRef<str>>(header: &str, rows: &[S]) -> String {
+    let rows = rows.iter().map(AsRef::as_ref);
+    [header].into_iter().chain(rows).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The rows in an order that has nothing to do with theirs, the same in every run.
+fn shuffled(mut rows: Vec<String>) -> Vec<String> {
+    // Knuth's multiplier; the high bits are the good ones.
+    let mut state = 1u64;
+    for last in (1..rows.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        rows.swap(last, (state >> 33) as usize % (last + 1));
+    }
+    rows
+}
+
+#[test]
+fn threads_do_not_matter() {
+    for threads in ["2", "7"] {
+        assert_all(&EXPECTED, &[&shop()], &["--threads", threads]);
+    }
+}
+
+#[test]
+fn compression_and_memory_do_not_matter() {
+    let (_folder, paths) = written(&[("shop.csv", shop_text())]);
+    assert_all(&EXPECTED, &[&paths[0]], &["--threads", "2", "--memory", "100MiB"]);
+}
+
+#[test]
+fn cutting_into_files_does_not_matter() {
+    let (header, rows) = rows();
+    // Not at the borders of visitors, and one part is tiny.
+    let parts = [&rows[..10_001], &rows[10_001..10_003], &rows[10_003..]];
+    let [a, b, c] = parts.map(|part| joined(&header, part));
+    let (_folder, paths) = written(&[("3.csv", a), ("1.csv", b), ("2.csv", c)]);
+    let inputs: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    assert_all(&EXPECTED, &inputs, &[]);
+}
+
+#[test]
+fn the_format_does_not_matter() {
+    let (folder, _) = written(&[]);
+    let path = folder.path().join("shop.parquet");
+    parquet::write(&path, &shop_text(), 4096);
+    assert_all(&EXPECTED, &[&path], &["--threads", "2"]);
+}
+
+#[test]
+fn the_order_of_rows_matters_only_between_equal_times() {
+    let (header, rows) = rows();
+    let nudge = |(number, row): (usize, &String)| {
+        let mut fields: Vec<String> = row.split(',').map(str::to_owned).collect();
+        fields[3] = format!("{}.{number:06}", fields[3]);
+        fields.join(",")
+    };
+    let nudged: Vec<String> = rows.iter().enumerate().map(nudge).collect();
+    let ordered = joined(&header, &nudged);
+    let (_folder, paths) = written(&[("ordered.csv", ordered), ("shuffled.csv", joined(&header, &shuffled(nudged)))]);
+    let expected = answers(&[&paths[0]], &[]);
+    assert_all(&expected, &[&paths[1]], &[]);
+    assert_all(&expected, &[&paths[1]], &["--threads", "7"]);
+}
+
+#[test]
+fn a_plain_funnel_does_not_see_the_order_of_rows_at_all() {
+    let (header, rows) = rows();
+    let (_folder, paths) = written(&[("shuffled.csv", joined(&header, &shuffled(rows)))]);
+    assert_bytes(PLAIN_FUNNEL, &asked(PLAIN_FUNNEL, &[&paths[0]], &[]), &asked(PLAIN_FUNNEL, &[&shop()], &[]));
+}
+
+#[test]
+fn a_shuffle_moves_rows_and_loses_none() {
+    let rows: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let mut moved = shuffled(rows.clone());
+    let in_place = moved.iter().zip(&rows).filter(|(a, b)| a == b).count();
+    assert!(in_place < 20, "{in_place} rows stand where they stood");
+    let mut sorted = rows;
+    moved.sort();
+    sorted.sort();
+    assert_eq!(moved, sorted);
+}

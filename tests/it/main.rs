@@ -1,0 +1,17 @@
+//! The program as its users meet it: run as a process, judged by what it prints and writes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by a panic, and says what it skips"
+)]
+
+mod cases;
+mod invariance;
+mod layering;
+mod pipes;
+mod readme;
+mod real;
+mod shop;
+mod support;
