@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use clickpath::analyses::{CommonSpec, KINDS, Question};
+use clickpath::analyses::{CommonSpec, KINDS, Notes, Question};
 use clickpath::budget::Budget;
 use clickpath::dictionary::Dictionary;
 use clickpath::events::EventBatch;
@@ -80,7 +80,7 @@ fn partitions(criterion: &mut Criterion) {
         let (mut grouper, mut journeys) = (Grouper::default(), Journeys::default());
         group.bench_function(name, |bench| {
             bench.iter(|| {
-                (0..PARTITIONS).for_each(|partition| partitions.group(partition, &mut grouper, &mut journeys))
+                (0..PARTITIONS).for_each(|partition| partitions.group(partition, &mut grouper, &mut journeys));
             });
         });
     }
@@ -105,7 +105,7 @@ fn questions(criterion: &mut Criterion) {
         let question = question(kind, table);
         let needs = question.needs();
         let names = names(&needs);
-        let bound = question.bind(&names, &mut Vec::new()).expect("it fits the log");
+        let bound = question.bind(&names, &mut Notes::default()).expect("it fits the log");
         let partitions = stored(log(false));
         let all: Vec<Journeys> = (0..PARTITIONS)
             .map(|partition| {

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Map, Value, json};
 
-use crate::analyses::{Bound, Question, State};
+use crate::analyses::{Bound, Notes, Question, State};
 use crate::budget::{Budget, Held};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{
     Account, Decoder, Dictionaries, EventBatch, Mapping, Reading, Reason, Reject, Roles, Scan, Tally, by_name,
 };
@@ -107,13 +107,12 @@ pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress)
     let shared_notes = notes(&counted, &files);
     let (mut bounds, mut answers_notes) = (Vec::new(), Vec::new());
     for asked in asked {
-        let mut notes = Vec::new();
+        let mut notes = Notes::default();
         bounds.push(asked.question.bind(&names, &mut notes).map_err(|e| e.within(&asked.name))?);
-        if let (true, Some(note)) = (limits.strict, notes.first()) {
+        if let (true, Some(note)) = (limits.strict, notes.first_warning()) {
             return Err(Error::question(format!("{}: {note}", asked.name)).hint("--strict makes this an error"));
         }
-        notes.extend(shared_notes.iter().cloned());
-        answers_notes.push(notes);
+        answers_notes.push([notes.into_lines(), shared_notes.clone()].concat());
     }
     let folded = fold(&pool, &read.partitions, &names, &bounds, &budget)?;
 
@@ -247,7 +246,7 @@ impl ReadWork<'_> {
             let mut arrival = Arrival { file: file as u32, split: 0, part: 0 };
             let result = self.read_file(&mut arrival, decoder, &mut scratch);
             if let Err(error) = result {
-                self.failure.note(arrival, error.within(self.files[file].facts.path.display()));
+                self.failure.note(arrival, error);
             }
             if self.failure.happened() {
                 return;
@@ -269,7 +268,8 @@ impl ReadWork<'_> {
                 let raw = raw?;
                 let before = batch.columns.len();
                 held.hold(raw.held_bytes() + batch.held_bytes())?;
-                decoder.decode(file, &raw, &self.files[file].mapping, batch)?;
+                let decoded = decoder.decode(file, &raw, &self.files[file].mapping, batch);
+                decoded.map_err(|error| self.named(file, error))?;
                 self.progress.bytes.fetch_add(raw.bytes, Ordering::Relaxed);
                 self.progress.events.fetch_add((batch.columns.len() - before) as u64, Ordering::Relaxed);
                 if batch.columns.len() >= FULL_BATCH {
@@ -280,6 +280,11 @@ impl ReadWork<'_> {
             self.store.add(*arrival, batch, scatter, self.budget)?;
         }
         Ok(())
+    }
+
+    /// An error about columns does not know its file.
+    fn named(&self, file: usize, error: Error) -> Error {
+        if error.kind() == ErrorKind::Mapping { error.within(self.files[file].facts.path.display()) } else { error }
     }
 
     fn reader(&self, file: usize) -> Result<Option<Arc<dyn Reader>>> {
@@ -477,6 +482,7 @@ fn account(account: &Account, folded: &Folded) -> Map<String, Value> {
         "filtered": account.filtered,
         "duplicates": account.duplicates,
         "rejected": account.rejected(),
+        "rejected_reasons": account.rejected.iter().map(|(reason, count)| (reason.name().to_owned(), json!(count))).collect::<Map<_, _>>(),
         "nulled": account.nulled,
         "visitors": folded.visitors,
         "sessions": null,

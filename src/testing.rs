@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::analyses::{Bound, CommonSpec, Question, Spec, State};
+use crate::analyses::{Bound, CommonSpec, Notes, Question, Spec, State};
 use crate::budget::Budget;
 use crate::dictionary::Dictionary;
 use crate::events::EventBatch;
@@ -120,10 +120,10 @@ pub fn question<S: Spec>(spec: S, common: &CommonSpec) -> Box<dyn Question> {
 /// What a question answers about a log, as JSON, and its notes.
 pub fn ask(question: &dyn Question, events: &[Event]) -> (Value, Vec<String>) {
     let log = Log::new(question, events, |_| true);
-    let mut notes = Vec::new();
+    let mut notes = Notes::default();
     let bound = question.bind(&log.names, &mut notes).unwrap();
     let state = log.fold(&*bound);
-    (bound.finish(state, &log.names).json(), notes)
+    (bound.finish(state, &log.names).json(), notes.into_lines())
 }
 
 /// Checks the laws of an analysis on one log: identity, associativity, commutativity and partition invariance.
@@ -133,7 +133,7 @@ pub fn check_laws(question: &dyn Question, events: &[Event]) {
     let shard = |visitor: &str| visitor.bytes().map(usize::from).sum::<usize>() % 3;
     let whole = Log::new(question, events, |_| true);
     let shards: Vec<Log> = (0..3).map(|n| Log::new(question, events, move |visitor| shard(visitor) == n)).collect();
-    let bound = question.bind(&whole.names, &mut Vec::new()).unwrap();
+    let bound = question.bind(&whole.names, &mut Notes::default()).unwrap();
     let part = |n: usize| shards[n].fold(&*bound);
     let merged = |a: State, b: State| {
         let mut into = a;

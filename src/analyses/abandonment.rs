@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::event_names::{CARTS, CHECKOUTS, EventNames, PAYMENTS, PURCHASES, REMOVALS, SHIPPINGS};
-use super::{Bound, Common, Question, Segmented, Spec};
+use super::{Bound, Common, Notes, Question, Segmented, Spec};
 use crate::error::Result;
 use crate::journeys::{DAY, Journey, Names, Needs};
 use crate::units::Span;
@@ -124,7 +124,7 @@ impl Spec for AbandonmentSpec {
 clickpath abandonment sample-data/shop.csv.gz
 clickpath abandonment sample-data/shop.csv.gz --by platform
 clickpath abandonment sample-data/shop.csv.gz --purchase-rule after-last --recover-within 2d
-clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add --stage wishlist_add --stage add_to_cart";
+clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
@@ -161,7 +161,7 @@ impl Stage {
 
 impl Abandonment {
     /// Notes what the log does not have of what was asked for.
-    fn note(&self, names: &Names, notes: &mut Vec<String>) {
+    fn note(&self, names: &Names, notes: &mut Notes) {
         let stages = self.stages.iter().map(|stage| &stage.events);
         for part in [&self.cart, &self.checkout, &self.purchase, &self.remove].into_iter().chain(stages) {
             part.note_unknown(&names.events, notes);
@@ -220,7 +220,7 @@ impl Question for Abandonment {
         needs
     }
 
-    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         self.note(names, notes);
         let bound = BoundAbandonment {
             rule: names.session(&self.common.sessions)?,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Notes;
 use super::step::nowhere;
 use crate::dictionary::Dictionary;
 use crate::ids::{Code, MISSING};
@@ -127,22 +128,18 @@ impl EventNames {
     }
 
     /// Notes each name that the user gave and that occurs nowhere, with its nearest neighbour in the log.
-    pub fn note_unknown(&self, events: &Dictionary, notes: &mut Vec<String>) {
+    pub fn note_unknown(&self, events: &Dictionary, notes: &mut Notes) {
         let unknown = |name: &&String| events.code(name).is_none_or(|code| code == MISSING);
         for name in self.names.iter().filter(unknown).filter(|_| self.given) {
-            let note = nowhere("event", name, events.iter());
-            // A name may play two parts, as the start of the cart and as its stage, say.
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
+            notes.warn(nowhere("event", name, events.iter()));
         }
     }
 
     /// Notes that none of the default names occurs, so that the user may give others.
-    pub fn note_no_default(&self, events: &Dictionary, notes: &mut Vec<String>) {
+    pub fn note_no_default(&self, events: &Dictionary, notes: &mut Notes) {
         if !self.given && !self.occur(events) {
             let field = self.field;
-            notes.push(format!("none of the default names of a {field} event occurs: name yours with --{field}"));
+            notes.tell(format!("none of the default names of a {field} event occurs: name yours with --{field}"));
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::step::nowhere;
-use super::{Analysis, Bound, Common, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, Spec};
 use crate::counts::{Counts, Grid, Stamps};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -89,11 +89,11 @@ impl Question for Flow {
         self.scope.needs()
     }
 
-    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let view = self.scope.view(names)?;
         let nodes = names.node_names(view.nodes);
         if nodes.code(OTHER).is_some() {
-            notes.push(format!("the log has a node {OTHER} of its own: it is shown as {}", shown(OTHER)));
+            notes.tell(format!("the log has a node {OTHER} of its own: it is shown as {}", shown(OTHER)));
         }
         let flow = BoundFlow {
             title: self.title(),
@@ -118,10 +118,10 @@ impl Flow {
 }
 
 /// The code of the start node. One that the log does not have is MISSING, where no place is: so no journey takes part.
-fn start_code(start: &str, nodes: &Dictionary, notes: &mut Vec<String>) -> Code {
+fn start_code(start: &str, nodes: &Dictionary, notes: &mut Notes) -> Code {
     let code = nodes.code(start).unwrap_or(MISSING);
     if code == MISSING {
-        notes.push(nowhere("start node", start, nodes.iter()));
+        notes.warn(nowhere("start node", start, nodes.iter()));
     }
     code
 }

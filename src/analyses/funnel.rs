@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::common::{Common, Grain, ONE_DAY};
 use super::step::{self, Hit, Hop, Matcher, Step};
 use super::steps::{Rules, Ties, Work as Matching};
-use super::{Analysis, Bound, Question, Segmented, Spec};
+use super::{Analysis, Bound, Notes, Question, Segmented, Spec};
 use crate::durations::{ExactDurations, Summary};
 use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
@@ -85,8 +85,8 @@ impl Spec for FunnelSpec {
     const NAME: &'static str = "funnel";
     const ABOUT: &'static str = "How many get through a list of steps, where they stop, and how long it takes";
     const EXAMPLES: &'static str = "\
-clickpath funnel sample-data/shop.csv.gz --steps 'catalog > product_view > add_to_cart > purchase'
-clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain session --by platform";
+clickpath funnel sample-data/shop.csv.gz --steps 'catalog > add_to_cart > purchase'
+clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain session";
 
     /// Nobody can guess the steps.
     const IN_REPORT: bool = false;
@@ -161,7 +161,7 @@ impl Question for Funnel {
         needs
     }
 
-    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let unit = self.common.unit(self.grain, names)?;
         let direct = self.hops.iter().enumerate().filter(|(_, hop)| **hop == Hop::Directly);
         let window = match self.window {

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Analysis, Bound, Common, Grain, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, Spec};
 use crate::counts::{Grid, Stamps};
 use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ impl Spec for GraphSpec {
     const EXAMPLES: &'static str = "\
 clickpath graph sample-data/shop.csv.gz
 clickpath graph sample-data/shop.csv.gz --min-count 50 --by platform
-clickpath graph sample-data/shop.csv.gz --grain visitor --repeats keep --hide support_chat";
+clickpath graph sample-data/shop.csv.gz --repeats keep --hide support_chat";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         let min_count = self.min_count.unwrap_or(1);
@@ -64,7 +64,7 @@ impl Question for Graph {
         self.scope.needs()
     }
 
-    fn bind(&self, names: &Names, _notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+    fn bind(&self, names: &Names, _notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let view = self.scope.view(names)?;
         let nodes = names.node_names(view.nodes).len() as u64;
         let graph = BoundGraph {

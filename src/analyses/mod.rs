@@ -64,6 +64,38 @@ pub trait Analysis: Send + Sync + 'static {
     fn bytes(&self, partial: &Self::Partial) -> usize;
 }
 
+/// What a reader must know beside the numbers.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// What is likely a mistake of whoever asked: `--strict` makes it an error.
+    warnings: Vec<String>,
+    facts: Vec<String>,
+}
+
+impl Notes {
+    /// Notes a likely mistake, once: a name may play two parts.
+    pub fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Notes what is worth knowing and no mistake.
+    pub fn tell(&mut self, fact: String) {
+        self.facts.push(fact);
+    }
+
+    /// The first likely mistake.
+    pub fn first_warning(&self) -> Option<&str> {
+        self.warnings.first().map(String::as_str)
+    }
+
+    /// All notes, warnings first.
+    pub fn into_lines(self) -> Vec<String> {
+        [self.warnings, self.facts].concat()
+    }
+}
+
 /// A question as meant: every rule settled.
 pub trait Question: Send + Sync {
     /// Name and version of the report's shape: `clickpath.funnel/1`.
@@ -75,8 +107,8 @@ pub trait Question: Send + Sync {
     /// What must be read for it.
     fn needs(&self) -> Needs;
 
-    /// Binds the question to the names of a run. What a reader must know (a step that occurs nowhere) goes to `notes`.
-    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>>;
+    /// Binds the question to the names of a run. What a reader must know goes to `notes`.
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>>;
 }
 
 /// A question as written. The docs of its fields are the help text of its flags.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Analysis, Bound, Common, Question};
+use super::{Analysis, Bound, Common, Notes, Question};
 use crate::error::Result;
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Names, Needs, Unit, Visitor};
@@ -28,7 +28,7 @@ impl Question for Overview {
         needs
     }
 
-    fn bind(&self, names: &Names, _notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+    fn bind(&self, names: &Names, _notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let sessions = names.session(&self.common.sessions)?;
         Ok(Box::new(BoundOverview { sessions, events: names.events.len(), pages: names.pages.len() }))
     }

@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use super::Notes;
 use crate::error::{Error, Result, nearest};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Comparison, Condition, Journey, Names, Needs, NodeRule, PageViews, glob};
@@ -263,7 +264,7 @@ impl Matcher {
         nodes: &NodeRule,
         page_views: &[String],
         names: &Names,
-        notes: &mut Vec<String>,
+        notes: &mut Notes,
     ) -> Result<Self> {
         let mut plain = Tables { by_event: vec![0; names.events.len()], ..Tables::default() };
         let mut guarded = Vec::new();
@@ -336,18 +337,18 @@ impl Matcher {
 }
 
 impl Tables {
-    fn set(&mut self, what: &What, bit: u64, nodes: usize, names: &Names, notes: &mut Vec<String>) -> Result<()> {
+    fn set(&mut self, what: &What, bit: u64, nodes: usize, names: &Names, notes: &mut Notes) -> Result<()> {
         match what {
             What::Name(name) => match names.events.code(name) {
                 Some(code) => self.by_event[code as usize] |= bit,
-                None => notes.push(nowhere("event", name, names.events.iter())),
+                None => notes.warn(nowhere("event", name, names.events.iter())),
             },
             What::Node(name) => {
                 let known = names.node_names(nodes);
                 self.by_node.resize(known.len(), 0);
                 match known.code(name) {
                     Some(code) => self.by_node[code as usize] |= bit,
-                    None => notes.push(nowhere("node", name, known.iter())),
+                    None => notes.warn(nowhere("node", name, known.iter())),
                 }
             }
             What::Page(pattern) => {
@@ -360,7 +361,7 @@ impl Tables {
                     found = true;
                 }
                 if !found {
-                    notes.push(nowhere("page", pattern, names.pages.iter()));
+                    notes.warn(nowhere("page", pattern, names.pages.iter()));
                 }
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::abandonment::{PurchaseRule, Starts, times};
 use super::common::Bounce;
 use super::event_names::{CHECKOUTS, EventNames, PURCHASES};
-use super::{Analysis, Bound, Common, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Notes, Question, Segmented, Spec};
 use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING};
@@ -68,8 +68,8 @@ impl Spec for SummarySpec {
     const EXAMPLES: &'static str = "\
 clickpath summary sample-data/shop.csv.gz
 clickpath summary sample-data/shop.csv.gz --by platform --goal purchase
-clickpath summary sample-data/shop.csv.gz --page-view home --page-view catalog --page-view product_view
-clickpath summary sample-data/shop.csv.gz --impression promo_page --click product_view";
+clickpath summary sample-data/shop.csv.gz --page-view home --page-view catalog
+clickpath summary sample-data/shop.csv.gz --impression promo_page --click compare";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
@@ -158,7 +158,7 @@ impl Question for Summary {
         needs
     }
 
-    fn bind(&self, names: &Names, notes: &mut Vec<String>) -> Result<Box<dyn Bound>> {
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         for (part, _) in self.parts() {
             part.note_unknown(&names.events, notes);
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::format::{Item, StrftimeItems};
 use chrono_tz::Tz;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,12 @@ impl InputSpec {
                 Error::question(format!("{name:?} is not a time zone")).hint("use an IANA name: --tz Europe/Berlin")
             })?,
         };
+        if let Some(format) =
+            self.time_format.as_deref().filter(|format| StrftimeItems::new(format).any(|item| item == Item::Error))
+        {
+            return Err(Error::question(format!("--time-format {format:?} is not a format"))
+                .hint("use strftime's signs: --time-format '%d/%b/%Y:%H:%M:%S %z'"));
+        }
         let clock = Clock::new(zone, self.time_format.clone());
         let instant = |flag: &str, text: &Option<String>| {
             let read = |text: &String| {
@@ -92,6 +99,12 @@ impl InputSpec {
             };
             text.as_ref().map(read).transpose()
         };
+        let (from, to) = (instant("from", &self.from)?, instant("to", &self.to)?);
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(
+                Error::question("--from is not before --to").hint("events from --from on and before --to are kept")
+            );
+        }
         Ok(Input {
             files,
             text: TextOptions {
@@ -111,8 +124,8 @@ impl InputSpec {
                 scan: Scan::default(),
                 page: PageRule { fold_ids: self.fold_ids },
                 clock,
-                from: instant("from", &self.from)?,
-                to: instant("to", &self.to)?,
+                from,
+                to,
                 keep_rejects: self.rejects.is_some(),
             },
         })

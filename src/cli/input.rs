@@ -33,6 +33,20 @@ pub fn expand(inputs: &[String]) -> Result<(Vec<PathBuf>, Vec<String>)> {
     Ok((files, notes))
 }
 
+/// No answer may take the place of a log that it was made from.
+pub fn refuse_overwriting<'a>(inputs: &[PathBuf], outputs: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+    // What cannot be resolved is not there, and so is not an input.
+    let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
+    let inputs: Vec<PathBuf> = inputs.iter().filter_map(|path| real(path)).collect();
+    for output in outputs {
+        if real(output).is_some_and(|path| inputs.contains(&path)) {
+            return Err(Error::question(format!("{} is an input: it would be overwritten", output.display()))
+                .hint("give the output another name"));
+        }
+    }
+    Ok(())
+}
+
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     let paths = glob::glob(pattern).map_err(|error| Error::question(format!("{pattern:?} is not a glob: {error}")))?;
     let mut files = Vec::new();

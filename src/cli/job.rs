@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::args::{InputSpec, OutputArgs, RunArgs};
-use super::{described, parsed, perform};
+use super::{described, parsed, perform, say_notes};
 use crate::analyses::common::{from_table, unknown_key};
 use crate::analyses::{CommonSpec, KINDS};
 use crate::error::{Error, Result};
@@ -78,8 +78,13 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     }
     let formats: Vec<_> = job.output.formats.iter().map(|name| reports::find(name)).collect::<Result<_>>()?;
     let start = Instant::now();
-    let outcome = perform(&job.input, &run, &job.asked)?;
+    if let ([path, ..], Some(_)) = (&output.output[..], &job.output.dir) {
+        return Err(Error::question(format!("the answers go to a folder and to {} at once", path.display()))
+            .hint("leave out -o, or the output folder"));
+    }
+    let outcome = perform(&job.input, &run, &job.asked, &output.output)?;
     let Some(folder) = &job.output.dir else { return output.write(&outcome.answers, &run) };
+    say_notes(&run, &outcome.answers);
     let options = Options { csv_raw: job.output.csv_raw, ..Options::default() };
     let mut batch = file::Batch::create(folder)?;
     for answer in &outcome.answers {
@@ -181,7 +186,8 @@ fn questions(table: &mut toml::Table, defaults: &CommonSpec, own_sessions: bool)
                 Some(_) => return Err(Error::question(format!("the name of {default} must be a text"))),
             };
             check_name(&name)?;
-            if !names.insert(name.clone()) {
+            // Some file systems do not tell `A.json` from `a.json`.
+            if !names.insert(name.to_lowercase()) {
                 return Err(
                     Error::question(format!("two questions are called {name:?}")).hint("give each its own name")
                 );

@@ -8,11 +8,14 @@ mod job;
 mod output;
 pub mod printer;
 
+use std::path::PathBuf;
+
 use clap::{Args, Command, FromArgMatches};
 
 use crate::analyses::{CommonSpec, KINDS, Kind};
 use crate::error::Result;
 use crate::pipeline::{self, Asked, Outcome};
+use crate::reports::Answer;
 use args::{InputSpec, OutputArgs, RunArgs};
 use printer::Printer;
 
@@ -105,7 +108,7 @@ fn ask(
     let run: RunArgs = parsed(matches)?;
     output.check()?;
     let asked = questions(matches, common.resolve(input.own_sessions())?)?;
-    let outcome = perform(&input, &run, &asked)?;
+    let outcome = perform(&input, &run, &asked, &output.output)?;
     output.write(&outcome.answers, &run)
 }
 
@@ -115,9 +118,10 @@ fn parsed<T: FromArgMatches>(matches: &clap::ArgMatches) -> Result<T> {
 }
 
 /// Runs the questions over the input, says what was read, and writes the rejected records if asked.
-fn perform(input: &InputSpec, run: &RunArgs, asked: &[Asked]) -> Result<Outcome> {
+fn perform(input: &InputSpec, run: &RunArgs, asked: &[Asked], outputs: &[PathBuf]) -> Result<Outcome> {
     let printer = Printer::new(run);
     let (files, notes) = input::expand(&input.files)?;
+    input::refuse_overwriting(&files, outputs.iter().chain(&input.rejects))?;
     notes.iter().for_each(|note| printer.note(&format!("note: {note}")));
     let limits = run.limits(input)?;
     let resolved = input.resolve(files)?;
@@ -134,6 +138,18 @@ fn perform(input: &InputSpec, run: &RunArgs, asked: &[Asked]) -> Result<Outcome>
     let peak = crate::budget::human(outcome.peak_memory);
     printer.detail(&format!("{:.2} s, at most {peak} counted at one time", start.elapsed().as_secs_f64()));
     Ok(outcome)
+}
+
+/// Says the notes of the answers on standard error, each once: for whoever does not see them beside the numbers.
+fn say_notes(run: &RunArgs, answers: &[Answer]) {
+    let printer = Printer::new(run);
+    let mut said: Vec<&String> = Vec::new();
+    for note in answers.iter().flat_map(|answer| &answer.notes) {
+        if !said.contains(&note) {
+            printer.note(&format!("note: {note}"));
+            said.push(note);
+        }
+    }
 }
 
 /// Says which columns were taken for what: a guess is always printed.

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::args::{OutputArgs, RunArgs};
 use super::printer::colored;
+use super::say_notes;
 use crate::error::{Error, Result};
 use crate::pipeline::Outcome;
-use crate::reports::{self, Answer, Cell, Format, Options, Report, Table, file};
+use crate::reports::{self, Answer, Cell, Format, Options, Report, Table, file, text::visible};
 
 impl OutputArgs {
     /// Finds the formats before anything is read: a wrong name must not cost a run.
@@ -35,22 +36,44 @@ impl OutputArgs {
 
     /// Writes all answers to each output: standard output if no other is named.
     pub fn write(&self, answers: &[Answer], run: &RunArgs) -> Result<()> {
-        for path in &self.output {
-            let bytes = self.format_of(path)?.render(answers, &self.options(false, None))?;
-            file::write(path, &bytes)?;
-        }
         if !self.output.is_empty() {
-            return Ok(());
+            say_notes(run, answers);
+            return self.write_files(answers);
         }
         let terminal = std::io::stdout().is_terminal();
         let format = match self.format()? {
             Some(format) => format,
             None => reports::find(if terminal { "table" } else { "json" })?,
         };
+        if format.name() == "csv" {
+            // A table of data has no room for them.
+            say_notes(run, answers);
+        }
         let width = terminal.then(|| terminal_width().unwrap_or(100));
         let bytes = format.render(answers, &self.options(colored(run.color), width))?;
-        to_stdout(&bytes)
+        if terminal && format.name() == "csv" { to_stdout(&harmless(&bytes)) } else { to_stdout(&bytes) }
     }
+
+    /// Writes every file, or none if one of them cannot be written.
+    fn write_files(&self, answers: &[Answer]) -> Result<()> {
+        let mut written = Vec::new();
+        for path in &self.output {
+            let bytes = self.format_of(path)?.render(answers, &self.options(false, None))?;
+            let mut file = file::Pending::create(path)?;
+            file.write_all(&bytes).map_err(|error| Error::io(path, &error))?;
+            written.push(file);
+        }
+        written.into_iter().try_for_each(file::Pending::commit)
+    }
+}
+
+/// Data as a terminal may show it: what a log's text could do to the terminal is shown instead.
+fn harmless(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    text.split_inclusive('\n')
+        .map(|line| visible(line.trim_end_matches('\n')).into_owned() + "\n")
+        .collect::<String>()
+        .into_bytes()
 }
 
 fn terminal_width() -> Option<usize> {

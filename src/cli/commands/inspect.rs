@@ -27,7 +27,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     output.check()?;
     let question = Box::new(Overview { common: common.resolve(input.own_sessions())? });
     let asked = [Asked { name: "inspect".to_owned(), question }];
-    let mut outcome = perform(&input, &run, &asked)?;
+    let mut outcome = perform(&input, &run, &asked, &output.output)?;
     for mut answer in outcome.answers.drain(..) {
         answer.notes.extend(advice(&input, &outcome.files));
         answer.report = Box::new(Inspection { files: outcome.files.clone(), log: answer.report });

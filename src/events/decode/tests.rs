@@ -116,7 +116,7 @@ fn names_of_rows_that_are_not_used_are_not_known() {
 fn too_many_names_are_an_error_that_shows_some() {
     let scan = Scan { event: true, ..Scan::default() };
     let names: Vec<String> = (0..5_000).map(|n| format!("/a/rather/long/name/{n}")).collect();
-    let event = texts(&names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
+    let event = texts(&names.iter().map(String::as_bytes).collect::<Vec<_>>());
     let columns = ["visitor", "time", "event"].map(str::to_owned);
     let mapping = Mapping::new(&columns, &Roles::default(), &scan).unwrap();
     let raw = RawBatch {
