@@ -451,7 +451,9 @@ fn rejected_note(account: &Account, reason: Reason, files: &[OpenFile]) -> Strin
         format!(": {cut:?}")
     });
     let path = files[first.file].facts.path.display();
-    format!("{count} × {} (first: line {} of {path}{})", reason.name(), first.reject.place, text.unwrap_or_default())
+    // Typed files have rows and no text.
+    let unit = if text.is_some() { "line" } else { "row" };
+    format!("{count} × {} (first: {unit} {} of {path}{})", reason.name(), first.reject.place, text.unwrap_or_default())
 }
 
 /// What a reader of any answer must know about the input.

@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::Notes;
+use super::step::nowhere;
 use crate::error::{Error, Result, nearest};
 use crate::journeys::{
     DAY, Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View,
@@ -193,6 +195,7 @@ impl CommonSpec {
                 fallback,
             },
             conventions: Conventions {
+                given: [&sessions.page_view[..], &sessions.passive[..]].concat(),
                 page_views: page_views.clone(),
                 passive: or_default(&sessions.passive, &PASSIVE),
                 bounce: sessions.bounce.unwrap_or_default(),
@@ -221,6 +224,17 @@ pub struct Conventions {
     pub page_views: Vec<String>,
     pub passive: Vec<String>,
     pub bounce: Bounce,
+    /// Those of the names that the user gave.
+    given: Vec<String>,
+}
+
+impl Conventions {
+    /// Warns of given names that the log does not have: page views are then told by other means, and numbers change.
+    pub fn warn(&self, names: &Names, notes: &mut Notes) {
+        for name in self.given.iter().filter(|name| names.events.code(name).is_none()) {
+            notes.warn(nowhere("event", name, names.events.iter()));
+        }
+    }
 }
 
 /// All that questions share, as meant.
@@ -350,9 +364,20 @@ impl PathScope {
         self.common.unit(self.grain, names)
     }
 
-    /// What a path shows of a journey.
-    pub fn view(&self, names: &Names) -> Result<View> {
-        let Common { nodes, repeats, collapse, hide, .. } = &self.common;
+    /// What a path shows of a journey. Warns of names and groups that the log has no use for.
+    pub fn view(&self, names: &Names, notes: &mut Notes) -> Result<View> {
+        let Common { nodes, repeats, collapse, hide, conventions, .. } = &self.common;
+        let number = names.nodes(nodes)?;
+        let known = names.node_names(number);
+        for name in hide.iter().chain(collapse).filter(|name| known.code(name).is_none()) {
+            notes.warn(nowhere("node", name, known.iter()));
+        }
+        for group in names.unused_groups(number) {
+            notes.warn(format!("the group {group:?} takes no page and no event of the log"));
+        }
+        if nodes.kind == NodeKind::Auto {
+            conventions.warn(names, notes);
+        }
         View::new(names, nodes, *repeats, collapse, hide)
     }
 }

@@ -1,6 +1,9 @@
 //! The behaviour flow: which nodes journeys are at by position, where they go next and where they end.
 
-use std::borrow::Cow;
+mod report;
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 
 use foldhash::fast::RandomState;
@@ -15,8 +18,9 @@ use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
-use crate::reports::{Cell, Report, Table};
+use crate::reports::set_apart;
 use crate::units::Top;
+use report::{FlowLink, FlowNode, FlowReport};
 
 /// What stands for the nodes of a column that are not shown by name.
 const OTHER: &str = "(other)";
@@ -90,10 +94,10 @@ impl Question for Flow {
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
-        let view = self.scope.view(names)?;
+        let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes);
         if nodes.code(OTHER).is_some() {
-            notes.tell(format!("the log has a node {OTHER} of its own: it is shown as {}", shown(OTHER)));
+            notes.tell(format!("the log has a node {OTHER} of its own: it is shown as {}", set_apart(OTHER, OTHER)));
         }
         let flow = BoundFlow {
             title: self.title(),
@@ -124,11 +128,6 @@ fn start_code(start: &str, nodes: &Dictionary, notes: &mut Notes) -> Code {
         notes.warn(nowhere("start node", start, nodes.iter()));
     }
     code
-}
-
-/// The name of a node as a flow shows it: one that could be taken for (other) gets a backslash in front.
-fn shown(name: &str) -> Cow<'_, str> {
-    if name.trim_start_matches('\\') == OTHER { Cow::Owned(format!("\\{name}")) } else { Cow::Borrowed(name) }
 }
 
 /// The question bound to the names of a run.
@@ -342,107 +341,3 @@ impl BoundFlow {
         links
     }
 }
-
-/// The columns and the links between each and the next.
-struct FlowReport {
-    title: String,
-    columns: Vec<Vec<FlowNode>>,
-    links: Vec<FlowLink>,
-}
-
-/// A node of a column. `through = entered + links in = links out + dropped + beyond`.
-#[derive(Serialize)]
-struct FlowNode {
-    node: String,
-    through: u64,
-    /// Journeys that begin here.
-    entered: u64,
-    /// Journeys that end here.
-    dropped: u64,
-    /// Journeys that go on past the last column.
-    beyond: u64,
-    /// Distinct ones cannot be added up: unknown for (other).
-    visitors: Option<u64>,
-}
-
-impl FlowNode {
-    fn named(position: usize, name: &str, counts: &NodeCounts) -> FlowNode {
-        let other = FlowNode::other(position, counts);
-        FlowNode { node: shown(name).into_owned(), visitors: Some(counts.visitors), ..other }
-    }
-
-    /// The node (other).
-    fn other(position: usize, counts: &NodeCounts) -> FlowNode {
-        let NodeCounts { through, dropped, beyond, .. } = *counts;
-        let entered = if position == 0 { through } else { 0 };
-        FlowNode { node: OTHER.to_owned(), through, entered, dropped, beyond, visitors: None }
-    }
-
-    fn is_named(&self) -> bool {
-        self.visitors.is_some()
-    }
-}
-
-struct FlowLink {
-    /// Of the column in which the link begins, from 0.
-    position: usize,
-    /// Rows of the two nodes in their columns.
-    from: usize,
-    to: usize,
-    count: u64,
-    /// Unknown if one of the nodes is (other).
-    visitors: Option<u64>,
-}
-
-impl FlowLink {
-    /// The names of the two nodes.
-    fn ends<'a>(&self, columns: &'a [Vec<FlowNode>]) -> [&'a str; 2] {
-        [&columns[self.position][self.from].node, &columns[self.position + 1][self.to].node]
-    }
-}
-
-impl Report for FlowReport {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn tables(&self) -> Vec<Table> {
-        const LINKS: [&str; 5] = ["position", "from", "to", "count", "visitors"];
-        const NODES: [&str; 7] = ["position", "node", "through", "entered", "dropped", "beyond", "visitors"];
-        let position = |position: usize| Cell::Count(position as u64 + 1);
-        let visitors = |visitors: Option<u64>| visitors.map_or(Cell::Null, Cell::Count);
-        let link = |link: &FlowLink| {
-            let [from, to] = link.ends(&self.columns).map(|name| Cell::Text(name.to_owned()));
-            vec![position(link.position), from, to, Cell::Count(link.count), visitors(link.visitors)]
-        };
-        let node = |(at, node): (usize, &FlowNode)| {
-            let counts = [node.through, node.entered, node.dropped, node.beyond].map(Cell::Count);
-            let name = [position(at), Cell::Text(node.node.clone())];
-            name.into_iter().chain(counts).chain([visitors(node.visitors)]).collect()
-        };
-        let nodes = self.columns.iter().enumerate().flat_map(|(at, column)| column.iter().map(move |node| (at, node)));
-        vec![
-            Table {
-                name: "links",
-                columns: LINKS.map(str::to_owned).to_vec(),
-                rows: self.links.iter().map(link).collect(),
-            },
-            Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: nodes.map(node).collect() },
-        ]
-    }
-
-    fn json(&self) -> Value {
-        let column = |(at, nodes): (usize, &Vec<FlowNode>)| json!({ "position": at + 1, "nodes": nodes });
-        let link = |link: &FlowLink| {
-            let FlowLink { position, count, visitors, .. } = *link;
-            let [from, to] = link.ends(&self.columns);
-            json!({ "position": position + 1, "from": from, "to": to, "count": count, "visitors": visitors })
-        };
-        let columns: Vec<Value> = self.columns.iter().enumerate().map(column).collect();
-        let links: Vec<Value> = self.links.iter().map(link).collect();
-        json!({ "columns": columns, "links": links })
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,9 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
+mod report;
+#[cfg(test)]
+mod tests;
+
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -8,13 +12,13 @@ use super::common::{Common, Grain, ONE_DAY};
 use super::step::{self, Hit, Hop, Matcher, Step};
 use super::steps::{Rules, Ties, Work as Matching};
 use super::{Analysis, Bound, Notes, Question, Segmented, Spec};
-use crate::durations::{ExactDurations, Summary};
+use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
 use crate::journeys::{Journey, Names, Needs, Unit, Visitor};
 use crate::rates::{rate, wilson};
-use crate::reports::{Cell, Report, Table};
 use crate::units::Span;
+use report::{FunnelReport, StepRow};
 
 /// A funnel as written.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
@@ -328,105 +332,3 @@ impl StepCounts {
         }
     }
 }
-
-/// The answer to a funnel.
-pub struct FunnelReport {
-    title: String,
-    /// Journeys of the grain: visitors or sessions.
-    journeys: u64,
-    never_entered: u64,
-    /// Entries less than one window before the end of the log; `None` if the window is no duration.
-    open_entries: Option<u64>,
-    steps: Vec<StepRow>,
-}
-
-/// One step of the answer.
-struct StepRow {
-    step: String,
-    entered: u64,
-    of_first: Option<f64>,
-    of_previous: Option<f64>,
-    of_all: Option<f64>,
-    /// Wilson 95 % interval of `of_all`.
-    interval: Option<[f64; 2]>,
-    dropped: u64,
-    from_previous: Option<Summary>,
-    from_first: Option<Summary>,
-    value: Option<i128>,
-}
-
-impl Report for FunnelReport {
-    fn title(&self) -> String {
-        self.title.clone()
-    }
-
-    fn tables(&self) -> Vec<Table> {
-        const COLUMNS: [&str; 10] = [
-            "step",
-            "entered",
-            "of_first",
-            "of_previous",
-            "of_all",
-            "dropped",
-            "from_previous_median_s",
-            "from_first_median_s",
-            "from_previous_mean_s",
-            "value",
-        ];
-        let rate = Cell::rate;
-        let seconds =
-            |times: Option<Summary>, of: fn(Summary) -> f64| times.map_or(Cell::Null, |times| Cell::Seconds(of(times)));
-        let row = |step: &StepRow| {
-            vec![
-                Cell::Text(step.step.clone()),
-                Cell::Count(step.entered),
-                rate(step.of_first),
-                rate(step.of_previous),
-                rate(step.of_all),
-                Cell::Count(step.dropped),
-                seconds(step.from_previous, |times| times.median),
-                seconds(step.from_first, |times| times.median),
-                seconds(step.from_previous, |times| times.mean),
-                step.value.map_or(Cell::Null, Cell::Money),
-            ]
-        };
-        let columns = COLUMNS.map(str::to_owned).to_vec();
-        vec![Table { name: "steps", columns, rows: self.steps.iter().map(row).collect() }]
-    }
-
-    fn json(&self) -> Value {
-        let times = |times: Option<Summary>| {
-            times.map_or(Value::Null, |times| {
-                json!({
-                    "mean": Cell::Seconds(times.mean).json(),
-                    "median": Cell::Seconds(times.median).json(),
-                    "p90": Cell::Seconds(times.percentile).json(),
-                })
-            })
-        };
-        let rate = |rate| Cell::rate(rate).json();
-        let step = |step: &StepRow| {
-            json!({
-                "step": step.step,
-                "entered": step.entered,
-                "of_first": rate(step.of_first),
-                "of_previous": rate(step.of_previous),
-                "of_all": rate(step.of_all),
-                "interval": step.interval.map(|interval| interval.map(|end| Cell::Rate(end).json())),
-                "dropped": step.dropped,
-                "time_from_previous_s": times(step.from_previous),
-                "time_from_first_s": times(step.from_first),
-                "value": step.value.map_or(Value::Null, |value| Cell::Money(value).json()),
-            })
-        };
-        json!({
-            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
-            "journeys": self.journeys,
-            "never_entered": self.never_entered,
-            "open_entries": self.open_entries,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -64,8 +64,8 @@ impl Question for Graph {
         self.scope.needs()
     }
 
-    fn bind(&self, names: &Names, _notes: &mut Notes) -> Result<Box<dyn Bound>> {
-        let view = self.scope.view(names)?;
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
+        let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes).len() as u64;
         let graph = BoundGraph {
             grain: self.scope.grain,

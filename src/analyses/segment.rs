@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Analysis;
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Names, Unit, Visitor};
-use crate::reports::{Cell, Report, Table};
+use crate::reports::{Cell, Report, Table, set_apart};
 
 /// A dimension that breaks an answer down.
 #[derive(Clone, Debug)]
@@ -202,8 +202,9 @@ impl<R: Report> Report for SegmentedReport<R> {
             table.rows = std::mem::take(&mut table.rows).into_iter().map(|row| prefixed(&all, row)).collect();
         }
         for (values, segment) in &self.segments {
+            let values: Vec<String> = values.iter().map(|value| set_apart(value, ALL).into_owned()).collect();
             for (table, part) in tables.iter_mut().zip(segment.tables()) {
-                table.rows.extend(part.rows.into_iter().map(|row| prefixed(values, row)));
+                table.rows.extend(part.rows.into_iter().map(|row| prefixed(&values, row)));
             }
         }
         tables
@@ -227,5 +228,5 @@ impl<R: Report> Report for SegmentedReport<R> {
 }
 
 fn prefixed(values: &[String], row: Vec<Cell>) -> Vec<Cell> {
-    values.iter().map(|value| Cell::Text(value.clone())).chain(row).collect()
+    values.iter().cloned().map(Cell::Text).chain(row).collect()
 }

@@ -159,6 +159,7 @@ impl Question for Summary {
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
+        self.common.conventions.warn(names, notes);
         for (part, _) in self.parts() {
             part.note_unknown(&names.events, notes);
         }

@@ -137,10 +137,11 @@ impl Mapping {
         ];
         let required = [(Role::Visitor, Some(self.visitor)), (Role::Time, Some(self.time))];
         let roles = required.into_iter().chain(optional);
-        let mut roles: Vec<_> = roles.filter_map(|(role, at)| Some((role.name().to_owned(), name(at?)))).collect();
-        roles
-            .extend(scan.dimensions.iter().zip(&self.dimensions).map(|(dimension, &at)| (dimension.clone(), name(at))));
-        roles
+        let roles: Vec<_> = roles.filter_map(|(role, at)| Some((role.name().to_owned(), name(at?)))).collect();
+        let dimensions = scan.dimensions.iter().zip(&self.dimensions);
+        let dimensions = dimensions.map(|(dimension, &at)| (dimension.clone(), name(at)));
+        let new: Vec<_> = dimensions.filter(|(_, column)| roles.iter().all(|(_, known)| known != column)).collect();
+        [roles, new].concat()
     }
 }
 

@@ -163,14 +163,23 @@ pub struct NodeTable {
     of_page: Vec<Code>,
     kind: NodeKind,
     views: PageViews,
+    /// Groups that no name fell into.
+    unused: Vec<String>,
 }
 
 impl NodeTable {
     pub fn new(rule: &NodeRule, events: &Dictionary, pages: &Dictionary) -> Self {
         let mut names = Dictionary::default();
-        let mut node = |name: &str| match rule.groups.iter().find_map(|group| group.node(name)) {
-            Some(group) => names.intern(&group),
-            None => names.intern(name),
+        let mut used = vec![false; rule.groups.len()];
+        let mut node = |name: &str| {
+            let mut groups = rule.groups.iter().enumerate();
+            match groups.find_map(|(number, group)| Some((number, group.node(name)?))) {
+                Some((number, group)) => {
+                    used[number] = true;
+                    names.intern(&group)
+                }
+                None => names.intern(name),
+            }
         };
         let mut codes = |from: &Dictionary, used: bool| -> Vec<Code> {
             let name = |code| if code == MISSING || !used { MISSING } else { node(from.name(code)) };
@@ -178,11 +187,19 @@ impl NodeTable {
         };
         let of_event = codes(events, rule.kind != NodeKind::Page);
         let of_page = codes(pages, rule.kind != NodeKind::Event);
-        NodeTable { of_event, of_page, names, kind: rule.kind, views: PageViews::new(&rule.page_views, events) }
+        let unused =
+            rule.groups.iter().zip(used).filter(|(_, used)| !used).map(|(group, _)| group.text.clone()).collect();
+        let views = PageViews::new(&rule.page_views, events);
+        NodeTable { of_event, of_page, names, kind: rule.kind, views, unused }
     }
 
     pub fn names(&self) -> &Dictionary {
         &self.names
+    }
+
+    /// The groups that no name of the log fell into, as written.
+    pub fn unused_groups(&self) -> impl Iterator<Item = &str> {
+        self.unused.iter().map(String::as_str)
     }
 
     /// Appends the node of each event to `nodes`. A column that was not read is empty.

@@ -113,6 +113,11 @@ impl Names {
         self.node_tables[rule].names()
     }
 
+    /// The groups of node rule number `rule` that no name of the log fell into.
+    pub fn unused_groups(&self, rule: usize) -> impl Iterator<Item = &str> {
+        self.node_tables[rule].unused_groups()
+    }
+
     /// The values of dimension number `dimension`.
     pub fn dimension_names(&self, dimension: usize) -> &Dictionary {
         &self.dimensions[dimension].1

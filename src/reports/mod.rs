@@ -15,6 +15,7 @@ mod terminal;
 #[cfg(test)]
 mod fixtures;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -86,6 +87,11 @@ impl Cell {
     pub fn rate(rate: Option<f64>) -> Cell {
         rate.map_or(Cell::Null, Cell::Rate)
     }
+}
+
+/// A name out of a log beside a label of ours: one that could be taken for the label gets a backslash in front.
+pub fn set_apart<'a>(name: &'a str, label: &str) -> Cow<'a, str> {
+    if name.trim_start_matches('\\') == label { Cow::Owned(format!("\\{name}")) } else { Cow::Borrowed(name) }
 }
 
 /// A way to write answers down.

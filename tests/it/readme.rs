@@ -109,18 +109,20 @@ fn shell(folder: &Path) -> Command {
     shell
 }
 
-/// A folder with a copy of `sample-data` in it.
+/// A folder with copies of `sample-data` and `docs/examples` in it.
 fn workplace() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("sample-data");
-    fs::create_dir(&copy).unwrap();
-    for entry in fs::read_dir(root().join("sample-data")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+    let workplace = tempfile::tempdir().unwrap();
+    for folder in ["sample-data", "docs/examples"] {
+        let copy = workplace.path().join(folder);
+        fs::create_dir_all(&copy).unwrap();
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+            }
         }
     }
-    folder
+    workplace
 }
 
 /// README.md and the documents of `docs`.

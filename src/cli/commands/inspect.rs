@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Args, Command};
 use serde_json::{Value, json};
 
+use crate::analyses::common::SessionSpec;
 use crate::analyses::{CommonSpec, Overview};
 use crate::cli::args::{InputSpec, OutputArgs, RunArgs};
 use crate::cli::{described, parsed, perform, with_input, with_output};
@@ -13,7 +14,7 @@ use crate::reports::{Cell, Report, Table};
 
 pub fn command() -> Command {
     described(
-        with_output(CommonSpec::augment_args(with_input(Command::new("inspect")))),
+        with_output(SessionSpec::augment_args(with_input(Command::new("inspect")))),
         "What is in these files: format, columns, times, visitors, sessions, top events and pages, bad records",
         "clickpath inspect sample-data/shop.csv.gz",
     )
@@ -21,7 +22,7 @@ pub fn command() -> Command {
 
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let input: InputSpec = parsed(matches)?;
-    let common: CommonSpec = parsed(matches)?;
+    let common = CommonSpec { sessions: parsed(matches)?, ..CommonSpec::default() };
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check()?;

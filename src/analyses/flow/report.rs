@@ -1,0 +1,108 @@
+//! What a flow answers with.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{NodeCounts, OTHER};
+use crate::reports::{Cell, Report, Table, set_apart};
+
+/// The columns and the links between each and the next.
+pub(super) struct FlowReport {
+    pub title: String,
+    pub columns: Vec<Vec<FlowNode>>,
+    pub links: Vec<FlowLink>,
+}
+
+/// A node of a column. `through = entered + links in = links out + dropped + beyond`.
+#[derive(Serialize)]
+pub(super) struct FlowNode {
+    pub node: String,
+    pub through: u64,
+    /// Journeys that begin here.
+    pub entered: u64,
+    /// Journeys that end here.
+    pub dropped: u64,
+    /// Journeys that go on past the last column.
+    pub beyond: u64,
+    /// Distinct ones cannot be added up: unknown for (other).
+    pub visitors: Option<u64>,
+}
+
+impl FlowNode {
+    pub fn named(position: usize, name: &str, counts: &NodeCounts) -> FlowNode {
+        let other = FlowNode::other(position, counts);
+        FlowNode { node: set_apart(name, OTHER).into_owned(), visitors: Some(counts.visitors), ..other }
+    }
+
+    /// The node (other).
+    pub fn other(position: usize, counts: &NodeCounts) -> FlowNode {
+        let NodeCounts { through, dropped, beyond, .. } = *counts;
+        let entered = if position == 0 { through } else { 0 };
+        FlowNode { node: OTHER.to_owned(), through, entered, dropped, beyond, visitors: None }
+    }
+
+    pub fn is_named(&self) -> bool {
+        self.visitors.is_some()
+    }
+}
+
+pub(super) struct FlowLink {
+    /// Of the column in which the link begins, from 0.
+    pub position: usize,
+    /// Rows of the two nodes in their columns.
+    pub from: usize,
+    pub to: usize,
+    pub count: u64,
+    /// Unknown if one of the nodes is (other).
+    pub visitors: Option<u64>,
+}
+
+impl FlowLink {
+    /// The names of the two nodes.
+    pub fn ends<'a>(&self, columns: &'a [Vec<FlowNode>]) -> [&'a str; 2] {
+        [&columns[self.position][self.from].node, &columns[self.position + 1][self.to].node]
+    }
+}
+
+impl Report for FlowReport {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        const LINKS: [&str; 5] = ["position", "from", "to", "count", "visitors"];
+        const NODES: [&str; 7] = ["position", "node", "through", "entered", "dropped", "beyond", "visitors"];
+        let position = |position: usize| Cell::Count(position as u64 + 1);
+        let visitors = |visitors: Option<u64>| visitors.map_or(Cell::Null, Cell::Count);
+        let link = |link: &FlowLink| {
+            let [from, to] = link.ends(&self.columns).map(|name| Cell::Text(name.to_owned()));
+            vec![position(link.position), from, to, Cell::Count(link.count), visitors(link.visitors)]
+        };
+        let node = |(at, node): (usize, &FlowNode)| {
+            let counts = [node.through, node.entered, node.dropped, node.beyond].map(Cell::Count);
+            let name = [position(at), Cell::Text(node.node.clone())];
+            name.into_iter().chain(counts).chain([visitors(node.visitors)]).collect()
+        };
+        let nodes = self.columns.iter().enumerate().flat_map(|(at, column)| column.iter().map(move |node| (at, node)));
+        vec![
+            Table {
+                name: "links",
+                columns: LINKS.map(str::to_owned).to_vec(),
+                rows: self.links.iter().map(link).collect(),
+            },
+            Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: nodes.map(node).collect() },
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let column = |(at, nodes): (usize, &Vec<FlowNode>)| json!({ "position": at + 1, "nodes": nodes });
+        let link = |link: &FlowLink| {
+            let FlowLink { position, count, visitors, .. } = *link;
+            let [from, to] = link.ends(&self.columns);
+            json!({ "position": position + 1, "from": from, "to": to, "count": count, "visitors": visitors })
+        };
+        let columns: Vec<Value> = self.columns.iter().enumerate().map(column).collect();
+        let links: Vec<Value> = self.links.iter().map(link).collect();
+        json!({ "columns": columns, "links": links })
+    }
+}
