@@ -16,7 +16,8 @@ use crate::analyses::{Bound, Notes, Question, State};
 use crate::budget::{Budget, Held};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{
-    Account, Decoder, Dictionaries, EventBatch, Mapping, Reading, Reason, Reject, Roles, Scan, Tally, by_name,
+    Account, Clock, Decoder, Dictionaries, EventBatch, Mapping, PageRule, Reading, Reason, Reject, Roles, Scan, Tally,
+    by_name,
 };
 use crate::journeys::{Arrival, Grouper, Journeys, Names, Needs, PARTITIONS, Partitions, Scatter, Store};
 use crate::reports::Answer;
@@ -33,6 +34,30 @@ pub struct Input {
     pub dimensions: Vec<String>,
     /// Everything about reading but what to read: the questions say that.
     pub reading: Reading,
+}
+
+impl Input {
+    /// Files to be read with the defaults: columns are guessed, times without a zone are UTC.
+    pub fn of<P: Into<PathBuf>>(files: impl IntoIterator<Item = P>) -> Input {
+        let reading = Reading {
+            scan: Scan::default(),
+            page: PageRule::default(),
+            clock: Clock::new(chrono_tz::Tz::UTC, None),
+            from: None,
+            to: None,
+            keep_rejects: false,
+        };
+        let files = files.into_iter().map(Into::into).collect();
+        Input { files, text: TextOptions::default(), roles: Roles::default(), dimensions: Vec::new(), reading }
+    }
+}
+
+impl Default for Limits {
+    /// All processors, 4 GiB, one bad record in ten.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, Into::into);
+        Limits { threads, memory: 4 << 30, max_rejects: 0.1, strict: false }
+    }
 }
 
 /// What a run may use, and what it does with bad records.

@@ -14,17 +14,17 @@ use crate::error::Result;
 use crate::journeys::{Journey, Journeys, Names, Needs, Unit, Visitor};
 use crate::reports::Report;
 
-mod abandonment;
+pub mod abandonment;
 pub mod common;
 mod event_names;
-mod flow;
-mod funnel;
-mod graph;
+pub mod flow;
+pub mod funnel;
+pub mod graph;
 mod overview;
 mod segment;
 mod step;
 mod steps;
-mod summary;
+pub mod summary;
 
 pub use common::{Common, CommonSpec, Conventions, Grain, PathScope};
 pub use overview::Overview;

@@ -187,12 +187,12 @@ impl RunArgs {
                 return Err(Error::question("--threads 0 leaves nobody to work").hint("give at least one thread"));
             }
             Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, Into::into),
+            None => Limits::default().threads,
         };
         Ok(Limits {
             threads,
             memory: self.memory.map_or_else(half_of_memory, |size| size.0),
-            max_rejects: input.max_rejects.map_or(0.1, |rate| rate.0),
+            max_rejects: input.max_rejects.map_or(Limits::default().max_rejects, |rate| rate.0),
             strict: input.strict,
         })
     }
