@@ -111,12 +111,6 @@ impl FromStr for Size {
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse(deserializer)
-    }
-}
-
 /// A fraction from 0 to 1: `10%` or `0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fraction(pub f64);

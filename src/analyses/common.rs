@@ -7,9 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Notes;
 use super::step::nowhere;
 use crate::error::{Error, Result, nearest};
-use crate::journeys::{
-    DAY, Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View,
-};
+use crate::journeys::{Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View};
 use crate::units::Span;
 
 /// Event names that are page views, unless told otherwise.
@@ -419,6 +417,3 @@ fn overlay<S: Default + Serialize + DeserializeOwned>(base: &S, table: &mut toml
     }
     from_table(merged)
 }
-
-/// One day, the unit of most windows, for defaults.
-pub const ONE_DAY: Span = Span(DAY);

@@ -8,14 +8,14 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::common::{Common, Grain, ONE_DAY};
+use super::common::{Common, Grain};
 use super::step::{self, Hit, Hop, Matcher, Step};
 use super::steps::{Rules, Ties, Work as Matching};
 use super::{Analysis, Bound, Notes, Question, Segmented, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
-use crate::journeys::{Journey, Names, Needs, Unit, Visitor};
+use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor};
 use crate::rates::{rate, wilson};
 use crate::units::Span;
 use report::{FunnelReport, StepRow};
@@ -111,7 +111,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
         }
         let grain = common.grain.unwrap_or(Grain::Visitor);
         let window = self.window.unwrap_or(match grain {
-            Grain::Visitor => Window::Of(Span(7 * ONE_DAY.0)),
+            Grain::Visitor => Window::Of(Span(7 * DAY)),
             Grain::Session => Window::Session,
         });
         if (grain, window) == (Grain::Visitor, Window::Session) {

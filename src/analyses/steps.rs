@@ -322,6 +322,8 @@ struct Matching {
     visited: Vec<bool>,
     /// Events that are taken for good.
     taken: Vec<bool>,
+    /// Masks of which no event can fill the step at hand.
+    hopeless: Vec<u64>,
 }
 
 impl Matching {
@@ -365,8 +367,10 @@ impl Matching {
         self.taken.clear();
         self.taken.resize(events.len(), false);
         for step in done..end {
+            // Events of one mask are worth the same: where one leaves the others unfillable, all do.
+            self.hopeless.clear();
             for (event, hit) in events.iter().enumerate() {
-                if hit.mask >> step & 1 == 0 || self.taken[event] {
+                if hit.mask >> step & 1 == 0 || self.taken[event] || self.hopeless.contains(&hit.mask) {
                     continue;
                 }
                 self.taken[event] = true;
@@ -375,6 +379,7 @@ impl Matching {
                     break;
                 }
                 self.taken[event] = false;
+                self.hopeless.push(hit.mask);
             }
         }
     }

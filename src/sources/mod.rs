@@ -93,7 +93,9 @@ pub fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
             return Ok(source);
         }
     }
-    Err(Error::input(format!("{}: no input format knows this file", path.display())))
+    let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    let message = format!("{}: no input format knows this file; known are {}", path.display(), names.join(", "));
+    Err(Error::input(message))
 }
 
 /// The first bytes of a file. Those of a pipe are gone once read: they are left to the format that takes whatever is text.
