@@ -102,7 +102,7 @@ impl Shared {
         self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Five of the names, as examples for a message.
+    /// Five of the names that are known by now, as examples for a message: which ones depends on who read what first.
     pub fn examples(&self) -> Vec<String> {
         let dictionary = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         dictionary.iter().take(5).map(|(_, name)| name.to_owned()).collect()

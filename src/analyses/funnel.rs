@@ -317,7 +317,8 @@ impl Analysis for BoundFunnel {
     }
 
     fn bytes(&self, counts: &FunnelCounts) -> usize {
-        counts.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes()).sum()
+        let times = counts.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
+        times.sum::<usize>() + counts.steps.capacity() * size_of::<StepCounts>()
     }
 }
 

@@ -133,8 +133,11 @@ impl<A: Analysis> Analysis for Segmented<A> {
     }
 
     fn bytes(&self, partial: &Self::Partial) -> usize {
-        self.inner.bytes(&partial.total)
-            + partial.segments.iter().map(|segment| self.inner.bytes(segment)).sum::<usize>()
+        // For each segment its key, its partial, and as much again for the scratch that each thread keeps beside it.
+        let keys = partial.places.capacity() * (size_of::<(Vec<Code>, u32)>() + 16 + size_of::<Code>() * self.by.len());
+        let slots = partial.segments.capacity() * (size_of::<A::Partial>() + size_of::<A::Work>());
+        let segments = partial.segments.iter().map(|segment| self.inner.bytes(segment)).sum::<usize>();
+        keys + slots + 2 * segments + self.inner.bytes(&partial.total)
     }
 }
 

@@ -204,8 +204,11 @@ impl Step {
     pub fn needs(&self, nodes: &NodeRule, needs: &mut Needs) {
         for alternative in &self.alternatives {
             match alternative.what {
-                What::Name(_) => needs.scan.event = true,
-                What::Page(_) => (needs.scan.event, needs.scan.page) = (true, true),
+                What::Name(_) => (needs.scan.event, needs.scan.event_required) = (true, true),
+                What::Page(_) => {
+                    // Events tell which of the pages were viewed, where there are events.
+                    (needs.scan.event, needs.scan.page, needs.scan.page_required) = (true, true, true);
+                }
                 What::Node(_) => needs.add(Needs::of_nodes(nodes)),
             }
             for condition in &alternative.conditions {

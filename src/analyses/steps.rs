@@ -122,7 +122,8 @@ impl Rules {
             mask ^= 1 << step;
             let first = if step == 0 { time } else { latest[step] };
             if self.fits(first, time) {
-                latest[step + 1] = latest[step + 1].max(first);
+                // Never earlier than what is known: an attempt that has done more steps has also done fewer.
+                latest[step + 1] = first;
                 reached = reached.max(step + 1);
             }
         }

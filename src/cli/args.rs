@@ -111,14 +111,7 @@ impl InputSpec {
                 delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
                 encoding: self.encoding,
             },
-            roles: Roles {
-                visitor: self.visitor.clone(),
-                time: self.time.clone(),
-                event: self.event.clone(),
-                page: self.page.clone(),
-                value: self.value.clone(),
-                session: self.session.clone(),
-            },
+            roles: self.roles(),
             dimensions: self.dimensions.clone(),
             reading: Reading {
                 scan: Scan::default(),
@@ -131,21 +124,36 @@ impl InputSpec {
         })
     }
 
+    /// The columns that were named for a role.
+    pub fn roles(&self) -> Roles {
+        Roles {
+            visitor: self.visitor.clone(),
+            time: self.time.clone(),
+            event: self.event.clone(),
+            page: self.page.clone(),
+            value: self.value.clone(),
+            session: self.session.clone(),
+        }
+    }
+
     /// Whether the log's own session id makes the sessions.
     pub fn own_sessions(&self) -> bool {
         self.session.as_deref().is_some_and(|column| column != "none")
     }
 }
 
+/// Any single byte of ASCII that does not already mean something: itself, `tab`, or `\\xNN`.
 fn delimiter(text: &str) -> Result<u8> {
-    match text {
-        "tab" | "\\t" | "\t" => Ok(b'\t'),
-        _ => match text.as_bytes() {
-            [byte @ (b' '..=b'~')] if *byte != b'"' && !byte.is_ascii_alphanumeric() => Ok(*byte),
-            _ => Err(Error::question(format!("{text:?} is not a delimiter"))
-                .hint("use one character (--delimiter ';') or the word tab")),
-        },
-    }
+    let byte = match text.as_bytes() {
+        b"tab" | b"\\t" => Some(b'\t'),
+        [b'\\', b'x', _, _] => u8::from_str_radix(&text[2..], 16).ok(),
+        [byte] => Some(*byte),
+        _ => None,
+    };
+    byte.filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0)).ok_or_else(|| {
+        Error::question(format!("{text:?} is not a delimiter"))
+            .hint("use one character (--delimiter ';'), the word tab, or a byte in hex (--delimiter '\\x01')")
+    })
 }
 
 /// What the run may use and what it says while it runs.

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::args::{InputSpec, OutputArgs, RunArgs};
+use super::input::refuse_overwriting;
 use super::{described, parsed, perform, say_notes};
 use crate::analyses::common::{from_table, unknown_key};
 use crate::analyses::{CommonSpec, KINDS};
 use crate::error::{Error, Result};
 use crate::pipeline::{Asked, Outcome};
-use crate::reports::{self, Options, file, json::document};
+use crate::reports::{self, Format, Options, file, json::document};
 
 /// The table `[output]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -76,20 +77,28 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     if let Some(folder) = matches.get_one::<PathBuf>("output_dir") {
         job.output.dir = Some(folder.clone());
     }
-    let formats: Vec<_> = job.output.formats.iter().map(|name| reports::find(name)).collect::<Result<_>>()?;
+    let formats = formats(&job.output, &output)?;
     let start = Instant::now();
-    if let ([path, ..], Some(_)) = (&output.output[..], &job.output.dir) {
-        return Err(Error::question(format!("the answers go to a folder and to {} at once", path.display()))
-            .hint("leave out -o, or the output folder"));
+    if let (Some(folder), true) = (&job.output.dir, !output.output.is_empty() || output.table.is_some()) {
+        return Err(Error::question(format!(
+            "the answers go whole into the folder {}: -o and --table say otherwise",
+            folder.display()
+        ))
+        .hint("leave out -o and --table, or the output folder"));
     }
     let outcome = perform(&job.input, &run, &job.asked, &output.output)?;
-    let Some(folder) = &job.output.dir else { return output.write(&outcome.answers, &run) };
+    let Some(folder) = &job.output.dir else {
+        let output = OutputArgs { csv_raw: output.csv_raw || job.output.csv_raw, ..output };
+        return output.write(&outcome.answers, &run);
+    };
     say_notes(&run, &outcome.answers);
-    let options = Options { csv_raw: job.output.csv_raw, ..Options::default() };
+    let options = Options { csv_raw: output.csv_raw || job.output.csv_raw, ..Options::default() };
+    let inputs: Vec<PathBuf> = outcome.files.iter().map(|file| file.path.clone()).collect();
     let mut batch = file::Batch::create(folder)?;
     for answer in &outcome.answers {
         for format in &formats {
             for part in format.files(answer, &options)? {
+                refuse_overwriting(&inputs, [&folder.join(&part.name)].into_iter())?;
                 batch.add(&part.name, &part.bytes)?;
             }
         }
@@ -98,6 +107,16 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let record = document(&record(&outcome, batch.files(), start.elapsed().as_secs_f64()))?;
     std::io::Write::write_all(&mut last, &record).map_err(|error| Error::io(folder, &error))?;
     batch.commit(last)
+}
+
+/// The forms of the answers: the flag wins over the job file; JSON if neither says.
+fn formats(job: &OutputSpec, flags: &OutputArgs) -> Result<Vec<&'static dyn Format>> {
+    let named: Vec<&str> = match &flags.format {
+        Some(format) => vec![format],
+        None if job.formats.is_empty() => vec!["json"],
+        None => job.formats.iter().map(String::as_str).collect(),
+    };
+    named.into_iter().map(reports::find).collect()
 }
 
 /// What `run.json` says: everything needed to trust the files beside it.
@@ -139,9 +158,6 @@ fn parse(text: &str, folder: &Path) -> Result<Job> {
     input.rejects = input.rejects.map(|path| folder.join(path));
     let mut output: OutputSpec = section(&mut table, "output")?;
     output.dir = output.dir.map(|dir| folder.join(dir));
-    if output.formats.is_empty() {
-        output.formats = vec!["json".to_owned()];
-    }
     let defaults = CommonSpec {
         sessions: section(&mut table, "sessions")?,
         nodes: section(&mut table, "nodes")?,

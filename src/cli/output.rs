@@ -63,7 +63,7 @@ impl OutputArgs {
             file.write_all(&bytes).map_err(|error| Error::io(path, &error))?;
             written.push(file);
         }
-        written.into_iter().try_for_each(file::Pending::commit)
+        file::commit_all(written)
     }
 }
 

@@ -284,6 +284,11 @@ impl IdArena {
         self.ends.shrink_to_fit();
     }
 
+    /// Bytes of the ids alone, without what finds them.
+    pub fn text_bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * 4
+    }
+
     pub fn bytes(&self) -> usize {
         self.bytes.capacity() + self.ends.capacity() * 4 + self.table.capacity() * 17
     }

@@ -19,6 +19,21 @@ pub struct Roles {
     pub session: Option<String>,
 }
 
+impl Roles {
+    /// The column that the user named for a role.
+    pub fn named(&self, role: Role) -> Option<&str> {
+        let named = match role {
+            Role::Visitor => &self.visitor,
+            Role::Time => &self.time,
+            Role::Event => &self.event,
+            Role::Page => &self.page,
+            Role::Value => &self.value,
+            Role::Session => &self.session,
+        };
+        named.as_deref()
+    }
+}
+
 /// What a column can be to clickpath.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -82,6 +97,9 @@ pub struct Scan {
     pub page: bool,
     pub value: bool,
     pub session: bool,
+    /// A question names events, or pages: a log without that column cannot answer it.
+    pub event_required: bool,
+    pub page_required: bool,
     /// Names of the columns whose values break answers down.
     pub dimensions: Vec<String>,
     /// Conditions on single events, on columns by name.
@@ -112,6 +130,11 @@ impl Mapping {
         let visitor = required(Role::Visitor)?;
         let time = required(Role::Time)?;
         let optional = |role, needed: bool| if needed { find(columns, roles, role) } else { Ok(None) };
+        for (role, needed) in [(Role::Event, scan.event_required), (Role::Page, scan.page_required)] {
+            if needed && roles.named(role) != Some("none") && find(columns, roles, role)?.is_none() {
+                return Err(missing(columns, role));
+            }
+        }
         let visitor = want(Some(visitor), UseAs::Ids).unwrap_or_default();
         let time = want(Some(time), UseAs::Values).unwrap_or_default();
         let event = want(optional(Role::Event, scan.event)?, UseAs::Names);
@@ -154,15 +177,7 @@ fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
 
 /// The column of `role`: the one the user named, or the best guess.
 pub fn find(columns: &[String], roles: &Roles, role: Role) -> Result<Option<usize>> {
-    let named = match role {
-        Role::Visitor => &roles.visitor,
-        Role::Time => &roles.time,
-        Role::Event => &roles.event,
-        Role::Page => &roles.page,
-        Role::Value => &roles.value,
-        Role::Session => &roles.session,
-    };
-    match named.as_deref() {
+    match roles.named(role) {
         Some("none") => Ok(None),
         Some(name) => by_name(columns, name).map(Some),
         None => guess(columns, role),
@@ -267,6 +282,15 @@ mod tests {
         assert_eq!(near.advice(), Some("did you mean \"visitor\"?"));
         let glued = map("visitor;ts;event", &Roles::default(), &Scan::default()).unwrap_err();
         assert!(glued.advice().unwrap().contains("--delimiter"));
+    }
+
+    #[test]
+    fn a_role_that_a_question_names_must_be_there() {
+        let scan = Scan { event: true, event_required: true, ..Scan::default() };
+        let error = map("visitor ts what", &Roles::default(), &scan).unwrap_err();
+        assert!(error.advice().unwrap().contains("--event"), "{error}");
+        let none = Roles { event: Some("none".into()), ..Roles::default() };
+        assert_eq!(map("visitor ts what", &none, &scan).unwrap().event, None);
     }
 
     #[test]

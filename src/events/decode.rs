@@ -270,9 +270,15 @@ fn sane(time: i64) -> bool {
     (-FARTHEST..=FARTHEST).contains(&time)
 }
 
+/// Longer visitor ids are no ids; and a batch of the longest ones stays below 4 GiB, so that offsets fit into 32 bits.
+const LONGEST_ID: usize = 4096;
+
 #[inline]
 fn visitor<'t>(texts: &'t Texts<'_>, row: usize, scratch: &'t mut String) -> Result<VisitorId<'t>, Reason> {
     let text = texts.get(row, scratch).filter(|text| !text.is_empty()).ok_or(Reason::NoVisitor)?;
+    if text.len() > LONGEST_ID {
+        return Err(Reason::LongVisitor);
+    }
     let id = VisitorId::parse(text);
     match id {
         VisitorId::Text(text) if std::str::from_utf8(text).is_err() => Err(Reason::InvalidUtf8),

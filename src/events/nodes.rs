@@ -82,6 +82,10 @@ impl Group {
     /// The group `name` of all names that `pattern` (a glob, or `re:` and a regular expression) matches.
     pub fn new(pattern: &str, name: &str) -> Result<Group> {
         let text = format!("{pattern} = {name}");
+        if name.is_empty() {
+            return Err(Error::question(format!("--group {text:?} has no name"))
+                .hint("write a pattern and a name: --group '/product/* = Product'; --hide takes nodes out of paths"));
+        }
         let pattern = match pattern.strip_prefix("re:") {
             Some(regex) => Pattern::Regex(
                 Regex::new(regex.trim()).map_err(|error| Error::question(format!("--group {text:?}: {error}")))?,
@@ -98,7 +102,8 @@ impl Group {
             Pattern::Regex(regex) => regex.captures(name).map(|captures| {
                 let mut node = String::new();
                 captures.expand(&self.name, &mut node);
-                node
+                // A node without a name would be no node: what captured nothing keeps its own.
+                if node.is_empty() { name.to_owned() } else { node }
             }),
             Pattern::Depth(depth) => {
                 let end = name.match_indices('/').nth(*depth).filter(|_| name.starts_with('/'));
@@ -274,6 +279,7 @@ mod tests {
     #[test]
     fn a_group_without_a_name_is_refused() {
         assert!(Group::parse("/p/*").unwrap_err().advice().is_some());
+        assert!(Group::parse("/p/* = ").unwrap_err().advice().is_some());
         assert!(Group::parse("re:( = x").is_err());
         assert!(Group::parse("depth:0").is_err());
     }

@@ -54,7 +54,8 @@ fn decode(path: &str) -> String {
     while at < bytes.len() {
         let run = escaped_run(&bytes[at..]);
         if run.is_empty() {
-            let next = path[at + 1..].find('%').map_or(bytes.len(), |skip| at + 1 + skip);
+            // Both ends are at a `%` or at an end of the path, and so between characters.
+            let next = memchr::memchr(b'%', &bytes[at + 1..]).map_or(bytes.len(), |skip| at + 1 + skip);
             page.push_str(&path[at..next]);
             at = next;
             continue;
@@ -154,6 +155,15 @@ mod tests {
         assert_eq!(page("/%e4%00%1b[%c2%85"), "/%E4%00%1B[%C2%85", "invalid bytes and controls stay encoded");
         assert_eq!(page("/100%/x%4"), "/100%/x%4");
         assert_eq!(page("/%2541"), "/%2541", "decoded once only");
+        assert_eq!(page("/%41é%20日/%C3%A9%2Dö"), "/Aé%20日/é-ö");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_odd(raw in "/(%[0-9a-fA-F]{0,2}|\\PC|/){0,20}", any in "\\PC*") {
+            page(&raw);
+            page(&any);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::Buffer;
 
 /// Some records of one file in file order, one Arrow array per asked-for column.
@@ -23,13 +23,12 @@ pub struct RawBatch {
 }
 
 impl RawBatch {
-    /// About the bytes that the batch holds: its text, and a view or a value of 16 bytes per field.
+    /// About the bytes that the batch holds: the text of its records once, or else the buffers of its columns.
     pub fn held_bytes(&self) -> usize {
-        let text = match &self.origin {
-            Origin::Rows { .. } => 0,
-            Origin::Text(text) => text.block.len() + 4 * text.starts.len(),
-        };
-        text + self.rows * self.columns.len() * 16
+        match &self.origin {
+            Origin::Rows { .. } => self.columns.iter().map(Array::get_buffer_memory_size).sum(),
+            Origin::Text(text) => text.block.len() + 4 * text.starts.len() + self.rows * self.columns.len() * 16,
+        }
     }
 }
 
@@ -147,23 +146,12 @@ pub enum Reason {
     RecordTooLong,
     InvalidUtf8,
     NoVisitor,
+    LongVisitor,
     NoTime,
     BadTime,
 }
 
 impl Reason {
-    /// Every reason, in the order in which they are shown.
-    pub const ALL: [Reason; 8] = [
-        Reason::TooFewFields,
-        Reason::TooManyFields,
-        Reason::StrayQuote,
-        Reason::RecordTooLong,
-        Reason::InvalidUtf8,
-        Reason::NoVisitor,
-        Reason::NoTime,
-        Reason::BadTime,
-    ];
-
     /// The name of the reason in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -173,6 +161,7 @@ impl Reason {
             Reason::RecordTooLong => "record too long",
             Reason::InvalidUtf8 => "invalid UTF-8",
             Reason::NoVisitor => "no visitor",
+            Reason::LongVisitor => "visitor id too long",
             Reason::NoTime => "no time",
             Reason::BadTime => "unreadable time",
         }

@@ -77,7 +77,7 @@ fn writer(array: &ArrayRef) -> Result<Writer<'_>> {
         }
         DataType::Date32 => {
             let days = getter::<Date32Type>(array);
-            written(move |row| rfc3339(i64::from(days(row)?) * DAY).map(|time| time[..10].to_owned()))
+            written(move |row| chrono::NaiveDate::from_epoch_days(days(row)?))
         }
         DataType::Timestamp(unit, _) => {
             let (unit, raw) = (*unit, timestamps(array, *unit));
@@ -153,7 +153,8 @@ pub fn times(array: &ArrayRef) -> Result<Times<'_>> {
         }
         DataType::Date32 => {
             let days = getter::<Date32Type>(array);
-            Box::new(move |row, clock| days(row).map(|day| Ok(clock.local(i64::from(day) * DAY))))
+            let midnight = |day| i64::from(day).checked_mul(DAY).ok_or(());
+            Box::new(move |row, clock| days(row).map(|day| midnight(day).map(|time| clock.local(time))))
         }
         DataType::Float64 => {
             let number = getter::<Float64Type>(array);
@@ -242,8 +243,11 @@ fn float_amount(number: f64) -> Result<i64, ()> {
 fn decimal_amount(number: i128, scale: i8) -> Result<i64, ()> {
     let power = 6 - i32::from(scale);
     let factor = 10i128.checked_pow(power.unsigned_abs()).ok_or(())?;
-    let millionths =
-        if power >= 0 { number.checked_mul(factor) } else { Some((number + number.signum() * factor / 2) / factor) };
+    let millionths = if power >= 0 {
+        number.checked_mul(factor)
+    } else {
+        number.checked_add(number.signum() * factor / 2).map(|n| n / factor)
+    };
     millionths.and_then(|n| i64::try_from(n).ok()).filter(|n| *n != NO_VALUE).ok_or(())
 }
 

@@ -17,7 +17,13 @@ pub struct Needs {
 impl Needs {
     /// What the nodes of a rule are made of.
     pub fn of_nodes(rule: &NodeRule) -> Needs {
-        let scan = Scan { event: rule.kind != NodeKind::Page, page: rule.kind != NodeKind::Event, ..Scan::default() };
+        let scan = Scan {
+            event: rule.kind != NodeKind::Page,
+            page: rule.kind != NodeKind::Event,
+            event_required: rule.kind == NodeKind::Event,
+            page_required: rule.kind == NodeKind::Page,
+            ..Scan::default()
+        };
         Needs { scan, nodes: vec![rule.clone()], ..Needs::default() }
     }
 
@@ -45,6 +51,8 @@ impl Needs {
         self.scan.page |= other.scan.page;
         self.scan.value |= other.scan.value;
         self.scan.session |= other.scan.session;
+        self.scan.event_required |= other.scan.event_required;
+        self.scan.page_required |= other.scan.page_required;
         union(&mut self.scan.dimensions, other.scan.dimensions);
         union(&mut self.scan.conditions, other.scan.conditions);
         union(&mut self.sessions, other.sessions);

@@ -58,7 +58,7 @@ impl Store {
             return Ok(());
         }
         let rows = batch.columns.len();
-        let bytes = rows * (batch.columns.row_bytes() + batch.keys.row_bytes()) + batch.keys.ids.bytes();
+        let bytes = rows * (batch.columns.row_bytes() + batch.keys.row_bytes()) + batch.keys.ids.text_bytes();
         budget.take(bytes + 4 * PARTITIONS, "the events")?;
         let starts = scatter.plan(&batch.keys);
         let mut columns = Columns::default();
@@ -138,9 +138,11 @@ impl Partitions {
     /// session bounds and visitor tables at their worst.
     pub fn working_bytes(&self, partition: usize, names: &Names) -> usize {
         let row = self.pieces.first().map_or(0, |piece| piece.events.columns.row_bytes());
-        let copies = 1 + usize::from(names.session_rules().iter().any(|rule| rule.own));
-        let prepared = 4 * names.node_tables().len() + 8 * names.session_rules().len();
-        self.events(partition) * (row * copies + prepared + 4 + size_of::<VisitorKey>())
+        // Own sessions may interleave: then each such rule has a copy of the events in the order of its sessions.
+        let copies = 1 + names.session_rules().iter().filter(|rule| rule.own).count();
+        let prepared = copies * 4 * names.node_tables().len() + 8 * names.session_rules().len();
+        // Beside each event its place; per visitor, of which there may be as many, a key and some slots of the table.
+        self.events(partition) * (row * copies + prepared + 4 + size_of::<VisitorKey>() + 16)
     }
 
     /// Fills `journeys` with the visitors of a partition: whole, and each in journey order.

@@ -63,11 +63,13 @@ fn merge(mut into: Folded, from: Folded, bounds: &[Box<dyn Bound>]) -> Folded {
 struct FoldWorker<'a> {
     names: &'a Names,
     bounds: &'a [Box<dyn Bound>],
-    budget: &'a Budget,
     grouper: Grouper,
     journeys: Journeys,
     folded: Folded,
     states_held: Held<'a>,
+    working: Held<'a>,
+    /// The most bytes that a partition took.
+    most: usize,
 }
 
 impl<'a> FoldWorker<'a> {
@@ -79,12 +81,18 @@ impl<'a> FoldWorker<'a> {
         };
         let (grouper, journeys) = (Grouper::default(), Journeys::default());
         let states_held = Held::new(budget, "the counts of the answers");
-        FoldWorker { names, bounds, budget, grouper, journeys, folded, states_held }
+        let working = Held::new(budget, "the visitors of one partition");
+        FoldWorker { names, bounds, grouper, journeys, folded, states_held, working, most: 0 }
     }
 
     fn fold(&mut self, partitions: &Partitions, partition: usize) -> Result<()> {
-        let mut working = Held::new(self.budget, "the visitors of one partition");
-        working.hold(partitions.working_bytes(partition, self.names))?;
+        if partitions.events(partition) > u32::MAX as usize / 4 {
+            return Err(Error::limit("more than a billion events fall into one of the 256 partitions of visitors")
+                .hint("ask for a part of the log at a time, with --from and --to"));
+        }
+        // The scratch keeps the size of the largest partition, which comes first.
+        self.most = self.most.max(partitions.working_bytes(partition, self.names));
+        self.working.hold(self.most)?;
         partitions.group(partition, &mut self.grouper, &mut self.journeys);
         self.journeys.prepare(self.names);
         for (bound, state) in self.bounds.iter().zip(&mut self.folded.states) {
@@ -94,7 +102,6 @@ impl<'a> FoldWorker<'a> {
         for (rule, sessions) in self.folded.sessions.iter_mut().enumerate() {
             *sessions += self.journeys.sessions(rule) as u64;
         }
-        drop(working);
         let states = self.bounds.iter().zip(&self.folded.states);
         self.states_held.hold(states.map(|(bound, state)| bound.bytes(state)).sum())
     }

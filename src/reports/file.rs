@@ -109,6 +109,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Pending::create(path)?.filled(bytes)?.commit()
 }
 
+/// Lets files appear that belong together: all bytes of all of them are on the disk before the first gets its name.
+pub fn commit_all(mut files: Vec<Pending>) -> Result<()> {
+    files.iter_mut().try_for_each(Pending::settle)?;
+    files.into_iter().try_for_each(Pending::appear)
+}
+
 /// The files of one job, in one folder, that appear together.
 pub struct Batch {
     // Dropped before the folder, which can only go once it is empty.

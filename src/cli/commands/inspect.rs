@@ -46,16 +46,10 @@ fn advice(input: &InputSpec, files: &[FileFacts]) -> Vec<String> {
         notes.push(format!("the column {column} may be the log's own session id: --session {column} uses it"));
     }
     let files: Vec<String> = input.files.iter().map(|file| quoted(file)).collect();
+    let named = input.roles();
     let roles = Role::ALL.iter().filter_map(|role| {
-        let column = match role {
-            Role::Visitor => &input.visitor,
-            Role::Time => &input.time,
-            Role::Event => &input.event,
-            Role::Page => &input.page,
-            Role::Value => &input.value,
-            Role::Session => &input.session,
-        };
-        column.as_ref().map(|column| format!(" --{} {}", role.name(), quoted(column)))
+        let column = named.named(*role)?;
+        Some(format!(" --{} {}", role.name(), quoted(column)))
     });
     notes.push(format!("next, try: clickpath report {}{}", files.join(" "), roles.collect::<String>()));
     notes

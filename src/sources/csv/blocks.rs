@@ -187,9 +187,10 @@ impl Reader for Blocks {
         if number >= (self.text.bytes - self.body.at).div_ceil(self.block as u64) {
             return Ok(None);
         }
-        let Some(batch) = self.read(number)? else { return Ok(None) };
+        // A failure belongs to its block, so it travels in the block's split.
+        let Some(batch) = self.read(number).transpose() else { return Ok(None) };
         let number = u32::try_from(number).map_err(|_| Error::limit("a file of more than 2^32 blocks"))?;
-        Ok(Some(Split { number, batches: Box::new(std::iter::once(Ok(batch))) }))
+        Ok(Some(Split { number, batches: Box::new(std::iter::once(batch)) }))
     }
 }
 
@@ -203,8 +204,8 @@ struct Link {
     /// The block whose start is known.
     number: u64,
     place: Place,
-    /// A block failed: the ones after it can never know their start.
-    broken: bool,
+    /// The first block that failed: the ones after it can never know their start.
+    broken: Option<u64>,
 }
 
 /// A block's place in the chain. Dropped before it passed on, it breaks the chain, so that nobody waits for ever.
@@ -216,7 +217,7 @@ struct Turn<'a> {
 
 impl Chain {
     fn new(place: Place) -> Self {
-        Chain { state: Mutex::new(Link { number: 0, place, broken: false }), moved: Condvar::new() }
+        Chain { state: Mutex::new(Link { number: 0, place, broken: None }), moved: Condvar::new() }
     }
 
     fn turn(&self, number: u64) -> Turn<'_> {
@@ -233,7 +234,9 @@ impl Turn<'_> {
 
     /// Where the block begins, as soon as the block before says so; `None` if it never will.
     fn wait(&self) -> Option<Place> {
-        let waiting = |link: &mut Link| link.number != self.number && !link.broken;
+        // Blocks before the failed one still get their turn: each is being read, or has been.
+        let waiting =
+            |link: &mut Link| link.number != self.number && link.broken.is_none_or(|broken| broken > self.number);
         let link = self.chain.moved.wait_while(lock(&self.chain.state), waiting);
         let link = link.unwrap_or_else(PoisonError::into_inner);
         (link.number == self.number).then_some(link.place)
@@ -253,7 +256,9 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.done {
-            lock(&self.chain.state).broken = true;
+            let mut link = lock(&self.chain.state);
+            link.broken = Some(link.broken.map_or(self.number, |broken| broken.min(self.number)));
+            drop(link);
             self.chain.moved.notify_all();
         }
     }

@@ -129,7 +129,15 @@ impl Reader for RowGroups {
     fn next(&self) -> Result<Option<Split>> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let Some(part) = self.parts.get(number) else { return Ok(None) };
-        let reader = self.open(part.group).map_err(|error| broken(&self.path, part.group, &error))?;
+        let number = number as u32;
+        let reader = match self.open(part.group) {
+            Ok(reader) => reader,
+            Err(error) => {
+                // A failure belongs to its row group, so it travels in the split.
+                let error = Err(broken(&self.path, part.group, &error));
+                return Ok(Some(Split { number, batches: Box::new(std::iter::once(error)) }));
+            }
+        };
         let batches = Batches {
             path: Arc::clone(&self.path),
             columns: Arc::clone(&self.columns),
@@ -137,7 +145,7 @@ impl Reader for RowGroups {
             row: part.rows.start,
             reader: Some(reader),
         };
-        Ok(Some(Split { number: number as u32, batches: Box::new(batches) }))
+        Ok(Some(Split { number, batches: Box::new(batches) }))
     }
 }
 
