@@ -19,7 +19,7 @@ use crate::reports::Answer;
 use args::{InputSpec, OutputArgs, RunArgs};
 use printer::Printer;
 
-/// What every help text of a question ends with, before its own examples.
+/// What the program is, in a line.
 const ABOUT: &str = "Customer journeys from exported page-view and event logs";
 
 const EXAMPLES: &str = "\

@@ -16,6 +16,7 @@ use super::raw::{Origin, RawBatch, Reason, Reject};
 use super::texts::{Texts, amounts, times};
 use super::timestamp::Clock;
 use crate::budget::Budget;
+use crate::dictionary::Cache;
 use crate::error::Result;
 use crate::ids::{Code, NO_VALUE, VisitorId};
 
@@ -38,7 +39,8 @@ pub struct Decoder<'r> {
     reading: &'r Reading,
     budget: &'r Budget,
     clock: Clock,
-    tests: Vec<Test>,
+    /// Each condition, and for the values met whether it holds: it is tested once per distinct value.
+    tests: Vec<(Test, Cache)>,
     names: NameReader<'r>,
     keep: Vec<u32>,
     scratch: String,
@@ -74,7 +76,7 @@ impl<'r> Decoder<'r> {
     pub fn new(reading: &'r Reading, dictionaries: &'r Dictionaries, budget: &'r Budget) -> Self {
         Decoder {
             clock: reading.clock.clone(),
-            tests: reading.scan.conditions.iter().map(Test::new).collect(),
+            tests: reading.scan.conditions.iter().map(|condition| (Test::new(condition), Cache::default())).collect(),
             names: NameReader::new(reading, dictionaries, budget),
             keep: Vec::new(),
             scratch: String::new(),
@@ -245,11 +247,12 @@ impl<'r> Decoder<'r> {
     fn bits(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], out: &mut Vec<u64>) -> Result<()> {
         let start = out.len();
         out.resize(start + keep.len(), 0);
-        for (bit, (test, &at)) in self.tests.iter().zip(&mapping.conditions).enumerate() {
+        for (bit, ((test, known), &at)) in self.tests.iter_mut().zip(&mapping.conditions).enumerate() {
             let texts = Texts::new(&raw.columns[at])?;
+            let holds = |value: &[u8]| Ok(u32::from(std::str::from_utf8(value).is_ok_and(|value| test.holds(value))));
             for (bits, &row) in out[start..].iter_mut().zip(keep) {
-                let text = texts.get(row as usize, &mut self.scratch).and_then(|text| std::str::from_utf8(text).ok());
-                *bits |= u64::from(text.is_some_and(|text| test.holds(text))) << bit;
+                let Some(value) = texts.get(row as usize, &mut self.scratch) else { continue };
+                *bits |= u64::from(known.get(value, holds)?) << bit;
             }
         }
         Ok(())

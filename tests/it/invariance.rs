@@ -149,3 +149,52 @@ fn a_shuffle_moves_rows_and_loses_none() {
     sorted.sort();
     assert_eq!(moved, sorted);
 }
+
+/// A log of several blocks of 4 MiB: the sample log six times, each time with other visitors, now and then with a quoted line end, and
+/// with a record that cannot be used.
+fn large() -> String {
+    let (header, rows) = rows();
+    let mut text = header + "\n";
+    for copy in 0..6 {
+        for (number, row) in rows.iter().enumerate() {
+            let row = row.replacen("user_", &format!("user_{copy}_"), 1);
+            match (number + copy) % 997 {
+                0 => text += &format!("{row}\nbroken \"{number}\"\n"),
+                1 => text += &row.replacen(",desktop,", ",\"desk\ntop\",", 1),
+                _ => text += &row,
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn blocks_read_by_many_threads_do_not_matter() {
+    let text = large();
+    assert!(text.len() > 14 << 20, "the log has {} bytes: too few for several blocks", text.len());
+    let third = text.len() / 3;
+    // Files are cut at line ends that are no part of a field: before a row of the sample's own.
+    let cut = |from: usize| from + text[from..].find("\nuser_").unwrap() + 1;
+    let (first, second) = (cut(third), cut(2 * third));
+    let header = text[..=text.find('\n').unwrap()].to_owned();
+    let (_folder, paths) = written(&[
+        ("large.csv", text.clone()),
+        ("a.csv", text[..first].to_owned()),
+        ("b.csv", header.clone() + &text[first..second]),
+        ("c.csv", header + &text[second..]),
+    ]);
+    let questions: [&[&str]; 2] = [&["report"], &["funnel", "--steps", FIVE, "--by", "platform"]];
+    for question in questions {
+        let expected = asked(question, &[&paths[0]], &["--threads", "1"]);
+        for threads in ["2", "7"] {
+            assert_bytes(question, &asked(question, &[&paths[0]], &["--threads", threads]), &expected);
+        }
+        // The note about rejected records names a file and a line, which are others here.
+        let parts: Vec<&Path> = paths[1..].iter().map(PathBuf::as_path).collect();
+        let unnamed =
+            |answer: &str| -> String { answer.lines().filter(|line| !line.contains("rejected records: ")).collect() };
+        let found = asked(question, &parts, &["--threads", "7"]);
+        assert_bytes(question, &unnamed(&found), &unnamed(&expected));
+    }
+}

@@ -1,4 +1,5 @@
-//! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`.
+//! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`
+//! but those of questions that cannot be asked yet: `paths`, `paths_total`, `dropoff`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
