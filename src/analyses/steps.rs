@@ -55,7 +55,6 @@ pub struct Work {
     /// The hits of the reported attempt, one per step reached.
     attempt: Vec<u32>,
     feasible: Vec<u64>,
-    candidates: Vec<Vec<u32>>,
 }
 
 /// How deep the deepest attempts go, and between which times the reported one lies.
@@ -189,31 +188,17 @@ impl Rules {
 
     /// Finds the events of the reported attempt among the hits from its first to its last instant.
     ///
-    /// Backwards: which steps each hit can fill in an attempt that ends well. Forwards: the earliest times. Once more: the earliest
-    /// events of those times.
+    /// Backwards: which steps each hit can fill in an attempt that ends well. Forwards: for each step the first hit that can. Since no
+    /// attempt fills any step by an earlier hit, these are also the earliest times.
     fn trace_ordered(&self, hits: &[Hit], best: Best, base: u32, work: &mut Work) {
-        let Work { feasible, candidates, attempt, .. } = work;
+        let Work { feasible, attempt, .. } = work;
         self.feasible(hits, best, feasible);
-        candidates.resize_with(candidates.len().max(best.depth), Vec::new);
-        let starts = |&at: &u32| feasible[at as usize] & 1 != 0 && hits[at as usize].time == best.first;
-        candidates[0].clear();
-        candidates[0].extend((0..hits.len() as u32).filter(starts));
-        for step in 1..best.depth {
-            let (known, open) = candidates.split_at_mut(step);
-            let follows =
-                |&at: &u32| feasible[at as usize] >> step & 1 != 0 && self.follows(hits, &known[step - 1], at, step);
-            let earliest = (0..hits.len() as u32).find(follows).map_or(NONE, |at| hits[at as usize].time);
-            open[0].clear();
-            open[0].extend((0..hits.len() as u32).filter(|at| hits[*at as usize].time == earliest).filter(follows));
-        }
-        for step in (1..best.depth).rev() {
-            let (before, after) = candidates.split_at_mut(step);
-            before[step - 1].retain(|&at| self.precedes(hits, at, &after[0], step));
-        }
-        for (step, fitting) in candidates.iter().enumerate().take(best.depth) {
-            let previous = attempt.last().copied();
-            let fits = |at: &&u32| previous.is_none_or(|previous| self.follows(hits, &[previous - base], **at, step));
-            attempt.extend(fitting.iter().find(fits).map(|at| at + base));
+        let mut from = 0;
+        for step in 0..best.depth {
+            let fits = |at: &usize| feasible[*at] >> step & 1 != 0 && (step > 0 || hits[*at].time == best.first);
+            let Some(at) = (from..hits.len()).find(fits) else { return };
+            attempt.push(base + at as u32);
+            from = at + 1;
         }
     }
 
@@ -234,27 +219,6 @@ impl Rules {
             next = (feasible[at], hit.at);
         }
     }
-
-    /// Whether the hit `at` can fill `step` after one of the hits `before`, which are in journey order.
-    fn follows(&self, hits: &[Hit], before: &[u32], at: u32, step: usize) -> bool {
-        if self.direct >> step & 1 == 0 {
-            return before.first().is_some_and(|&first| first < at);
-        }
-        at.checked_sub(1).is_some_and(|one| adjacent(hits, one) && before.binary_search(&one).is_ok())
-    }
-
-    /// Whether one of the hits `after`, which are in journey order, can fill `step` after the hit `at`.
-    fn precedes(&self, hits: &[Hit], at: u32, after: &[u32], step: usize) -> bool {
-        if self.direct >> step & 1 == 0 {
-            return after.last().is_some_and(|&last| last > at);
-        }
-        adjacent(hits, at) && after.binary_search(&(at + 1)).is_ok()
-    }
-}
-
-/// Whether the hit after `at` is the journey's next event.
-fn adjacent(hits: &[Hit], at: u32) -> bool {
-    hits.get(at as usize + 1).is_some_and(|next| hits[at as usize].at + 1 == next.at)
 }
 
 impl Best {
