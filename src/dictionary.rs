@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 use crate::ids::Code;
+use crate::sync::{lock, unlocked};
 
 /// The distinct names of one role and their codes. Code 0 is the empty name: no value.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ pub struct Shared(Mutex<Dictionary>);
 impl Shared {
     /// The code of `name`, and the bytes by which the dictionary has grown.
     pub fn intern(&self, name: &str) -> (Code, usize) {
-        let mut dictionary = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut dictionary = lock(&self.0);
         let before = dictionary.bytes();
         let code = dictionary.intern(name);
         (code, dictionary.bytes() - before)
@@ -99,12 +100,12 @@ impl Shared {
 
     /// The closed dictionary: no name comes in any more.
     pub fn close(self) -> Dictionary {
-        self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        unlocked(self.0)
     }
 
     /// Five of the names that are known by now, as examples for a message: which ones depends on who read what first.
     pub fn examples(&self) -> Vec<String> {
-        let dictionary = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let dictionary = lock(&self.0);
         dictionary.iter().take(5).map(|(_, name)| name.to_owned()).collect()
     }
 }

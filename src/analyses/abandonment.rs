@@ -126,6 +126,8 @@ clickpath abandonment sample-data/shop.csv.gz --by platform
 clickpath abandonment sample-data/shop.csv.gz --purchase-rule after-last --recover-within 2d
 clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add";
 
+    const BOTH_GRAINS: bool = true;
+
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
         let cart = EventNames::new("cart", self.cart, &CARTS);

@@ -123,6 +123,9 @@ pub trait Spec: clap::Args + DeserializeOwned + Serialize + Default + Send + Syn
     /// Whether it has an answer without being told more, and so a place in `clickpath report`.
     const IN_REPORT: bool = true;
 
+    /// Whether it always answers for sessions and for visitors, and so takes no grain.
+    const BOTH_GRAINS: bool = false;
+
     /// Settles every rule. `common` holds what all questions share.
     fn resolve(self, common: Common) -> Result<Box<dyn Question>>;
 }
@@ -133,6 +136,7 @@ pub struct Kind {
     pub about: &'static str,
     pub examples: &'static str,
     pub in_report: bool,
+    pub both_grains: bool,
     /// Adds the question's own flags to a command.
     pub flags: fn(clap::Command) -> clap::Command,
     /// Reads the question from the flags of a command.
@@ -150,6 +154,7 @@ impl Kind {
             about: S::ABOUT,
             examples: S::EXAMPLES,
             in_report: S::IN_REPORT,
+            both_grains: S::BOTH_GRAINS,
             flags: |command| S::augment_args(command),
             from_flags: |matches, common| {
                 let spec =

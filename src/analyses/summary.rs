@@ -71,6 +71,8 @@ clickpath summary sample-data/shop.csv.gz --by platform --goal purchase
 clickpath summary sample-data/shop.csv.gz --page-view home --page-view catalog
 clickpath summary sample-data/shop.csv.gz --impression promo_page --click compare";
 
+    const BOTH_GRAINS: bool = true;
+
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
         Ok(Box::new(Summary {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Command, FromArgMatches};
 
-use crate::analyses::{CommonSpec, KINDS, Kind};
+use crate::analyses::{Common, CommonSpec, KINDS, Kind};
 use crate::error::Result;
 use crate::pipeline::{self, Asked, Outcome};
 use crate::reports::Answer;
@@ -33,6 +33,7 @@ Examples:
 pub fn command() -> Command {
     let question = |kind: &Kind| {
         let command = (kind.flags)(CommonSpec::augment_args(with_input(Command::new(kind.name))));
+        let command = command.mut_arg("grain", |grain| grain.hide(kind.both_grains));
         described(with_output(command), kind.about, kind.examples)
     };
     let report = described(
@@ -89,9 +90,10 @@ pub fn main() -> Result<()> {
 }
 
 /// Every question that has an answer without being told more.
-fn report(_matches: &clap::ArgMatches, common: crate::analyses::Common) -> Result<Vec<Asked>> {
+fn report(_matches: &clap::ArgMatches, common: Common) -> Result<Vec<Asked>> {
     let default = |kind: &Kind| {
-        let question = (kind.from_table)(toml::Table::new(), common.clone())?;
+        let grain = common.grain.filter(|_| !kind.both_grains);
+        let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common.clone() })?;
         Ok(Asked { name: kind.name.to_owned(), question })
     };
     KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
@@ -100,7 +102,7 @@ fn report(_matches: &clap::ArgMatches, common: crate::analyses::Common) -> Resul
 /// Asks the questions that `questions` makes of the flags, and writes the answers.
 fn ask(
     matches: &clap::ArgMatches,
-    questions: impl FnOnce(&clap::ArgMatches, crate::analyses::Common) -> Result<Vec<Asked>>,
+    questions: impl FnOnce(&clap::ArgMatches, Common) -> Result<Vec<Asked>>,
 ) -> Result<()> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;

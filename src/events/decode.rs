@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::account::Account;
 use super::batch::{Columns, EventBatch};
 use super::columns::{Mapping, Scan};
-use super::names::{Dictionaries, NameReader, Names};
+use super::names::{Dictionaries, NameColumn, NameReader};
 use super::page::PageRule;
 use super::predicate::Test;
 use super::raw::{Origin, RawBatch, Reason, Reject};
@@ -191,14 +191,14 @@ impl<'r> Decoder<'r> {
     fn columns(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], batch: &mut Columns) -> Result<()> {
         let scan = &self.reading.scan;
         if scan.event {
-            self.names(Names::Event, mapping.event, raw, keep, &mut batch.event)?;
+            self.names(NameColumn::Event, mapping.event, raw, keep, &mut batch.event)?;
         }
         if scan.page {
-            self.names(Names::Page, mapping.page, raw, keep, &mut batch.page)?;
+            self.names(NameColumn::Page, mapping.page, raw, keep, &mut batch.page)?;
         }
         batch.dimensions.resize_with(scan.dimensions.len(), Vec::new);
         for (dimension, &at) in mapping.dimensions.iter().enumerate() {
-            self.names(Names::Dimension(dimension), Some(at), raw, keep, &mut batch.dimensions[dimension])?;
+            self.names(NameColumn::Dimension(dimension), Some(at), raw, keep, &mut batch.dimensions[dimension])?;
         }
         if scan.session {
             sessions(mapping.session.map(|at| &raw.columns[at]), keep, &mut batch.session)?;
@@ -214,7 +214,7 @@ impl<'r> Decoder<'r> {
 
     fn names(
         &mut self,
-        names: Names,
+        names: NameColumn,
         column: Option<usize>,
         raw: &RawBatch,
         keep: &[u32],

@@ -55,7 +55,7 @@ impl Dictionaries {
 
 /// Which names a column holds.
 #[derive(Clone, Copy)]
-pub(super) enum Names {
+pub(super) enum NameColumn {
     Event,
     Page,
     Dimension(usize),
@@ -91,7 +91,7 @@ impl<'r> NameReader<'r> {
     /// Appends the codes of the rows `keep` of a column to `out`; says how many names were unreadable and became "no value".
     pub(super) fn read(
         &mut self,
-        names: Names,
+        names: NameColumn,
         column: Option<&ArrayRef>,
         keep: &[u32],
         out: &mut Vec<Code>,
@@ -101,9 +101,9 @@ impl<'r> NameReader<'r> {
             return Ok(0);
         };
         let slot = match names {
-            Names::Event => 0,
-            Names::Page => 1,
-            Names::Dimension(dimension) => 2 + dimension,
+            NameColumn::Event => 0,
+            NameColumn::Page => 1,
+            NameColumn::Dimension(dimension) => 2 + dimension,
         };
         let mut memory = std::mem::take(&mut self.memories[slot]);
         out.reserve(keep.len());
@@ -126,7 +126,7 @@ impl<'r> NameReader<'r> {
 
     fn read_texts(
         &self,
-        names: Names,
+        names: NameColumn,
         column: &ArrayRef,
         keep: &[u32],
         memory: &mut Memory,
@@ -146,7 +146,7 @@ impl<'r> NameReader<'r> {
     /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it.
     fn read_dictionary(
         &self,
-        names: Names,
+        names: NameColumn,
         column: &ArrayRef,
         keep: &[u32],
         memory: &mut Memory,
@@ -180,12 +180,12 @@ impl<'r> NameReader<'r> {
     }
 
     /// The run's code of a raw name; [`UNKNOWN`] if it is not UTF-8.
-    fn code(&self, names: Names, raw: &[u8]) -> Result<Code> {
+    fn code(&self, names: NameColumn, raw: &[u8]) -> Result<Code> {
         let Ok(text) = std::str::from_utf8(raw) else { return Ok(UNKNOWN) };
         let (shared, name) = match names {
-            Names::Event => (&self.dictionaries.event, text.into()),
-            Names::Page => (&self.dictionaries.page, self.reading.page.page(text)),
-            Names::Dimension(dimension) => (&self.dictionaries.dimensions[dimension], text.into()),
+            NameColumn::Event => (&self.dictionaries.event, text.into()),
+            NameColumn::Page => (&self.dictionaries.page, self.reading.page.page(text)),
+            NameColumn::Dimension(dimension) => (&self.dictionaries.dimensions[dimension], text.into()),
         };
         let (code, grown) = shared.intern(&name);
         self.dictionaries.grow(grown, self.title(names), shared, self.budget)?;
@@ -193,11 +193,11 @@ impl<'r> NameReader<'r> {
     }
 
     /// What the names are called in messages.
-    pub(super) fn title(&self, names: Names) -> &'r str {
+    pub(super) fn title(&self, names: NameColumn) -> &'r str {
         match names {
-            Names::Event => "event",
-            Names::Page => "page",
-            Names::Dimension(dimension) => &self.reading.scan.dimensions[dimension],
+            NameColumn::Event => "event",
+            NameColumn::Page => "page",
+            NameColumn::Dimension(dimension) => &self.reading.scan.dimensions[dimension],
         }
     }
 }

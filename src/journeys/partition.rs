@@ -14,6 +14,7 @@ use crate::budget::Budget;
 use crate::error::Result;
 use crate::events::{Columns, EventBatch, IdArena, Keys};
 use crate::ids::{Shape, place_hash};
+use crate::sync::{lock, unlocked};
 
 /// Number of partitions: small enough that scattering stays in the cache, large enough that one partition does.
 pub const PARTITIONS: usize = 256;
@@ -67,13 +68,13 @@ impl Store {
         let keys = batch.keys.scattered(&scatter.to);
         batch.clear();
         let piece = Piece { arrival, starts, events: EventBatch { keys, columns } };
-        self.pieces.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(piece);
+        lock(&self.pieces).push(piece);
         Ok(())
     }
 
     /// All events, put into the order of the log.
     pub fn close(self) -> Partitions {
-        let mut pieces = self.pieces.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut pieces = unlocked(self.pieces);
         pieces.sort_unstable_by_key(|piece| piece.arrival);
         Partitions { pieces }
     }

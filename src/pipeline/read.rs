@@ -1,7 +1,7 @@
 //! The first pass: all threads read splits, in the order of the log, and scatter their events into partitions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rayon::ThreadPool;
 
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Decoder, Dictionaries, EventBatch, Reading, Tally};
 use crate::journeys::{Arrival, Partitions, Scatter, Store};
 use crate::sources::Reader;
+use crate::sync::{lock, unlocked};
 
 /// What the first pass gives.
 pub(super) struct Read {
@@ -138,10 +139,6 @@ impl ReadWork<'_> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The first failure in the order of the log. Splits are taken in order, so all before a failed one are read to their end and the
 /// error that is reported does not depend on the threads.
 #[derive(Default)]
@@ -164,7 +161,7 @@ impl Failure {
     }
 
     fn into_result(self) -> Result<()> {
-        match self.first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match unlocked(self.first) {
             Some((_, error)) => Err(error),
             None => Ok(()),
         }

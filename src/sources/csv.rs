@@ -76,13 +76,13 @@ struct Csv {
     columns: Vec<String>,
     delimiter: u8,
     /// Where the first line after the header begins.
-    body: Place,
+    body: LineStart,
     tuning: Tuning,
 }
 
 /// The start of a line of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct LineStart {
     /// In bytes of text from its start.
     at: u64,
     /// Counted from 1.
@@ -148,7 +148,7 @@ struct Columns {
 }
 
 /// The column names, the delimiter and the place behind the header.
-fn read_header(head: &Head, delimiter: Option<u8>) -> Result<(Vec<String>, u8, Place)> {
+fn read_header(head: &Head, delimiter: Option<u8>) -> Result<(Vec<String>, u8, LineStart)> {
     let mut rest = &head.text[head.mark..];
     let mut line = 1;
     while let Some(length) = record::blank(rest) {
@@ -183,7 +183,7 @@ fn read_header(head: &Head, delimiter: Option<u8>) -> Result<(Vec<String>, u8, P
     });
     let lines = memchr::memchr_iter(b'\n', &rest[..length]).count() as u64;
     let at = (head.text.len() - rest.len() + length) as u64;
-    Ok((names.collect(), delimiter, Place { at, line: line + lines }))
+    Ok((names.collect(), delimiter, LineStart { at, line: line + lines }))
 }
 
 /// The delimiter that the first line outside quotes has most of; a comma if that is not clear.

@@ -1,7 +1,8 @@
 //! Memory for text. Fresh memory costs more than reading into it, so blocks that nobody looks at any more are used again.
 
+use crate::sync::lock;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use arrow_buffer::Buffer;
 
@@ -65,9 +66,4 @@ impl Pool {
         }
         buffer.slice_with_length(0, block.filled)
     }
-}
-
-/// Locks what cannot be left half changed, so that a panic elsewhere does no harm here.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

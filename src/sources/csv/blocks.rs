@@ -13,13 +13,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use memchr::memchr;
 
-use super::block::{Block, Pool, lock};
+use super::block::{Block, Pool};
 use super::rows::{Rows, Stop};
 use super::text::Text;
-use super::{Columns, Place};
+use super::{Columns, LineStart};
 use crate::error::{Error, Result};
 use crate::events::RawBatch;
 use crate::sources::{Reader, Split};
+use crate::sync::lock;
 
 /// The end of the last record of a block is first looked for in so many bytes after the block.
 const TAIL: usize = 16 << 10;
@@ -29,7 +30,7 @@ pub(super) struct Blocks {
     text: Arc<Text>,
     file: File,
     columns: Columns,
-    body: Place,
+    body: LineStart,
     /// Bytes of the file in each block.
     block: usize,
     /// The number of the next block.
@@ -59,7 +60,7 @@ struct Loaded {
 }
 
 impl Blocks {
-    pub fn new(text: &Arc<Text>, columns: Columns, body: Place, block: usize) -> Result<Self> {
+    pub fn new(text: &Arc<Text>, columns: Columns, body: LineStart, block: usize) -> Result<Self> {
         Ok(Blocks {
             text: Arc::clone(text),
             file: text.file()?,
@@ -94,7 +95,7 @@ impl Blocks {
             Some(attempt) if attempt.start == place.at => attempt,
             _ => self.attempt(&mut loaded, place.at, limit)?,
         };
-        turn.pass_on(Place { at: attempt.end, line: place.line + attempt.lines });
+        turn.pass_on(LineStart { at: attempt.end, line: place.line + attempt.lines });
 
         let header = if number == 0 { self.body.at } else { 0 };
         Ok(Some(self.finish(attempt, loaded, place.line, header)))
@@ -203,7 +204,7 @@ struct Chain {
 struct Link {
     /// The block whose start is known.
     number: u64,
-    place: Place,
+    place: LineStart,
     /// The first block that failed: the ones after it can never know their start.
     broken: Option<u64>,
 }
@@ -216,7 +217,7 @@ struct Turn<'a> {
 }
 
 impl Chain {
-    fn new(place: Place) -> Self {
+    fn new(place: LineStart) -> Self {
         Chain { state: Mutex::new(Link { number: 0, place, broken: None }), moved: Condvar::new() }
     }
 
@@ -227,13 +228,13 @@ impl Chain {
 
 impl Turn<'_> {
     /// Where the block begins, if the block before has said so already.
-    fn place_if_known(&self) -> Option<Place> {
+    fn place_if_known(&self) -> Option<LineStart> {
         let link = lock(&self.chain.state);
         (link.number == self.number).then_some(link.place)
     }
 
     /// Where the block begins, as soon as the block before says so; `None` if it never will.
-    fn wait(&self) -> Option<Place> {
+    fn wait(&self) -> Option<LineStart> {
         // Blocks before the failed one still get their turn: each is being read, or has been.
         let waiting =
             |link: &mut Link| link.number != self.number && link.broken.is_none_or(|broken| broken > self.number);
@@ -243,7 +244,7 @@ impl Turn<'_> {
     }
 
     /// Says where the next block begins.
-    fn pass_on(mut self, place: Place) {
+    fn pass_on(mut self, place: LineStart) {
         let mut link = lock(&self.chain.state);
         link.number = self.number + 1;
         link.place = place;

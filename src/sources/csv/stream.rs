@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use memchr::memchr;
 
-use super::block::{Block, Pool, lock};
+use super::block::{Block, Pool};
 use super::rows::{Rows, Stop};
 use super::text::Text;
-use super::{Columns, Place};
+use super::{Columns, LineStart};
 use crate::error::{Error, Result};
 use crate::events::RawBatch;
 use crate::sources::{Reader, Split};
+use crate::sync::lock;
 
 /// Reads a text in sequence.
 pub(super) struct Sequence {
@@ -27,7 +28,7 @@ pub(super) struct Sequence {
 struct State {
     input: Input,
     /// Where the next record begins.
-    place: Place,
+    place: LineStart,
     /// The number of the next split.
     number: u32,
     /// Records in the splits so far.
@@ -86,7 +87,7 @@ impl Read for Input {
 }
 
 impl Sequence {
-    pub fn new(text: &Arc<Text>, columns: Columns, body: Place, block: usize) -> Result<Self> {
+    pub fn new(text: &Arc<Text>, columns: Columns, body: LineStart, block: usize) -> Result<Self> {
         let mut stream = text.stream()?;
         let header = io::copy(&mut stream.text.by_ref().take(body.at), &mut io::sink());
         header.map_err(|error| text.read_error(&error, "in the header"))?;
@@ -108,7 +109,7 @@ impl Sequence {
         let mut block = self.pool.take();
         let mut rows = Rows::new(&self.columns.rules, &self.columns.wanted, state.rows);
         let mut ended = self.decode(state, &mut block, self.block);
-        let mut after = Place { at: 0, line: 0 };
+        let mut after = LineStart { at: 0, line: 0 };
         loop {
             let whole = ended && state.failure.is_none();
             match rows.read(block.text(), usize::MAX, whole) {
@@ -119,7 +120,7 @@ impl Sequence {
                 }
                 Stop::Limit | Stop::Unfinished => state.input.put_back(&block.text()[rows.end()..]),
                 Stop::Skip => match state.input.skip_line() {
-                    Ok(skipped) => after = Place { at: skipped, line: 1 },
+                    Ok(skipped) => after = LineStart { at: skipped, line: 1 },
                     Err(error) => state.failure = Some(error),
                 },
             }
@@ -128,7 +129,7 @@ impl Sequence {
         let place = state.place;
         after.at += rows.end() as u64;
         after.line += rows.lines();
-        state.place = Place { at: place.at + after.at, line: place.line + after.line };
+        state.place = LineStart { at: place.at + after.at, line: place.line + after.line };
         state.finished = ended || state.failure.is_some();
         if rows.records() == 0 && state.finished {
             return None;

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::block::lock;
 use super::transcode::Transcode;
 use crate::error::{Error, Result};
 use crate::sources::Encoding;
+use crate::sync::lock;
 
 /// So much of the text is looked at before it is read.
 const HEAD: u64 = 1 << 20;
