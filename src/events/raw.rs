@@ -23,12 +23,16 @@ pub struct RawBatch {
 }
 
 impl RawBatch {
-    /// About the bytes that the batch holds: the text of its records once, or else the buffers of its columns.
+    /// About the bytes that the batch holds: the text of its records once, or else the buffers of its columns; and the
+    /// rejects.
     pub fn held_bytes(&self) -> usize {
-        match &self.origin {
-            Origin::Rows { .. } => self.columns.iter().map(Array::get_buffer_memory_size).sum(),
-            Origin::Text(text) => text.block.len() + 4 * text.starts.len() + self.rows * self.columns.len() * 16,
-        }
+        let texts: usize = self.rejected.iter().filter_map(|reject| reject.text.as_ref()).map(Vec::capacity).sum();
+        let rejected = self.rejected.capacity() * size_of::<Reject>() + texts;
+        rejected
+            + match &self.origin {
+                Origin::Rows { .. } => self.columns.iter().map(Array::get_buffer_memory_size).sum(),
+                Origin::Text(text) => text.block.len() + 4 * text.starts.len() + self.rows * self.columns.len() * 16,
+            }
     }
 }
 
