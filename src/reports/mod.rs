@@ -35,6 +35,11 @@ pub trait Report: Send {
 
     /// The answer as it stands under `report` in the JSON envelope.
     fn json(&self) -> Value;
+
+    /// The rate that a limit on failure is about, for questions that have one; undefined if there is nothing to divide by.
+    fn rate(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// A report with all that is needed to understand it.
