@@ -10,20 +10,22 @@ mod fold;
 mod read;
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow_schema::SchemaRef;
 use rayon::ThreadPoolBuilder;
-use serde_json::{Value, json};
 
 use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::events::{Account, Clock, Mapping, PageRule, Reading, Reject, Roles, Scan, Tally, by_name};
 use crate::journeys::{Names, Needs};
-use crate::reports::Answer;
+use crate::reports::{Answer, RowWriter};
 use crate::sources::{self, Source, TextOptions};
-use account::{account, check_rejects, notes};
-use fold::fold;
+use crate::sync::unlocked;
+use account::{account, check_rejects};
+use fold::{Fold, FoldQuestion};
 use read::read;
 
 /// The files of a run and how to read them.
@@ -115,8 +117,25 @@ pub struct FileFacts {
     pub roles: Vec<(String, String)>,
 }
 
-/// Opens the files and asks all questions in one pass.
+/// Where the rows of a question go: makes a writer for the question of a name, whose rows have these columns.
+pub type OpenRows<'a> = dyn Fn(&str, &SchemaRef) -> Result<Box<dyn RowWriter>> + 'a;
+
+/// Opens the files and asks all questions in one pass. Questions that answer with rows need [`run_with_rows`].
 pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress) -> Result<Outcome> {
+    let nowhere = |name: &str, _: &SchemaRef| -> Result<Box<dyn RowWriter>> {
+        Err(Error::question(format!("{name} answers with rows, and nobody takes them")))
+    };
+    run_with_rows(input, asked, &nowhere, limits, progress)
+}
+
+/// The same, for questions some of which answer with rows: these go to the writers that `open_rows` makes.
+pub fn run_with_rows(
+    input: &Input,
+    asked: &[Asked],
+    open_rows: &OpenRows<'_>,
+    limits: &Limits,
+    progress: &Progress,
+) -> Result<Outcome> {
     let mut needs = Needs::default();
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check(&needs)?;
@@ -131,32 +150,35 @@ pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress)
     check_rejects(&counted, &files, limits)?;
 
     let (events, pages, dimensions) = read.dictionaries.close();
-    let names = Names::new(&needs, events, pages, dimensions, span);
-    let shared_notes = notes(&counted, &files);
-    let (mut bounds, mut answers_notes) = (Vec::new(), Vec::new());
-    for asked in asked {
-        let mut notes = Notes::default();
-        bounds.push(asked.question.bind(&names, &mut notes).map_err(|e| e.within(&asked.name))?);
-        if let (true, Some(note)) = (limits.strict, notes.first_warning()) {
-            return Err(Error::question(format!("{}: {note}", asked.name)).hint("--strict makes this an error"));
-        }
-        answers_notes.push([notes.into_lines(), shared_notes.clone()].concat());
-    }
-    let folded = fold(&pool, &read.partitions, &names, &bounds, &budget)?;
+    let mut names = Names::new(&needs, events, pages, dimensions, span);
+    names.zone = input.reading.clock.zone();
+    let Questions { questions, filters, notes } = bind(asked, &names, open_rows, limits)?;
+    let fold = Fold {
+        partitions: &read.partitions,
+        names: &names,
+        questions: &questions,
+        filters: &filters,
+        ids: needs.ids,
+        budget: &budget,
+    };
+    let folded = fold.run(&pool)?;
 
-    let account = account(&counted, folded.visitors);
+    let shared_notes = account::notes(&counted, &files);
     let mut answers = Vec::new();
-    for (((asked, bound), state), notes) in asked.iter().zip(&bounds).zip(folded.states).zip(answers_notes) {
-        let mut account = account.clone();
+    for (((asked, question), state), notes) in asked.iter().zip(questions).zip(folded.states).zip(notes) {
+        let extent = question.filter.map_or(&folded.all, |filter| &folded.filtered[filter]);
         let rule = asked.question.needs().sessions.first().map(|rule| names.session(rule)).transpose()?;
-        account.insert("sessions".into(), rule.map_or(Value::Null, |rule| json!(folded.sessions[rule])));
+        let account = account(&counted, extent, rule, question.bound.left_out(&state));
+        if let Some(rows) = question.rows {
+            unlocked(rows).finish()?;
+        }
         answers.push(Answer {
             schema: asked.question.schema().to_owned(),
             name: asked.name.clone(),
             rules: asked.question.rules(),
             account,
-            notes,
-            report: bound.finish(state, &names),
+            notes: [notes, shared_notes.clone()].concat(),
+            report: question.bound.finish(state, &names),
         });
     }
     Ok(Outcome {
@@ -164,9 +186,40 @@ pub fn run(input: &Input, asked: &[Asked], limits: &Limits, progress: &Progress)
         account: counted,
         rejects,
         files: files.into_iter().map(|file| file.facts).collect(),
-        visitors: folded.visitors,
+        visitors: folded.all.visitors,
         peak_memory: budget.peak(),
     })
+}
+
+/// The questions of a run, bound to its names.
+struct Questions {
+    questions: Vec<FoldQuestion>,
+    /// The conditions that choose the events of some questions, each once.
+    filters: Vec<usize>,
+    /// The notes of each question.
+    notes: Vec<Vec<String>>,
+}
+
+fn bind(asked: &[Asked], names: &Names, open_rows: &OpenRows<'_>, limits: &Limits) -> Result<Questions> {
+    let mut all = Questions { questions: Vec::new(), filters: Vec::new(), notes: Vec::new() };
+    for Asked { name, question } in asked {
+        let mut notes = Notes::default();
+        let bound = question.bind(names, &mut notes).map_err(|error| error.within(name))?;
+        if let (true, Some(note)) = (limits.strict, notes.first_warning()) {
+            return Err(Error::question(format!("{name}: {note}")).hint("--strict makes this an error"));
+        }
+        let only = question.needs().only.map(|only| names.condition(&only)).transpose()?;
+        let filter = only.map(|condition| {
+            all.filters.iter().position(|known| *known == condition).unwrap_or_else(|| {
+                all.filters.push(condition);
+                all.filters.len() - 1
+            })
+        });
+        let rows = bound.rows().map(|rows| open_rows(name, &rows.schema())).transpose()?.map(Mutex::new);
+        all.questions.push(FoldQuestion { bound, filter, rows });
+        all.notes.push(notes.into_lines());
+    }
+    Ok(all)
 }
 
 /// Conditions are bits of one word.

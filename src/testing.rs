@@ -93,10 +93,14 @@ impl Log {
         store.add(arrival, &mut batch, &mut Scatter::default(), &budget).unwrap();
         let span = events.iter().map(|e| e.time).min().zip(events.iter().map(|e| e.time).max());
         let names = Names::new(&needs, names, pages, dimensions, span);
+        let ids = needs.ids;
         let (partitions, mut grouper) = (store.close(), Grouper::default());
         let group = |partition| {
             let mut journeys = Journeys::default();
             partitions.group(partition, &mut grouper, &mut journeys);
+            if ids {
+                partitions.identify(&mut journeys);
+            }
             journeys.prepare(&names);
             journeys
         };
@@ -107,7 +111,7 @@ impl Log {
 
     fn fold(&self, bound: &dyn Bound) -> State {
         let mut state = bound.start();
-        self.partitions.iter().for_each(|journeys| bound.fold(&mut state, journeys));
+        self.partitions.iter().for_each(|journeys| bound.fold(&mut state, journeys, &self.names).unwrap());
         state
     }
 }

@@ -215,7 +215,7 @@ impl Question for Abandonment {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::of_dimensions(&self.common.by);
+        let mut needs = self.common.scope_needs();
         needs.add(Needs::of_sessions(&self.common.sessions));
         needs.scan.event = true;
         needs.scan.value = true;
@@ -233,6 +233,6 @@ impl Question for Abandonment {
             recover_within: self.recover_within.0,
             log_end: names.span.map_or(i64::MIN, |(_, last)| last),
         };
-        Ok(Box::new(Segmented::new(bound, &self.common.by, names)?))
+        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
     }
 }

@@ -4,10 +4,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Notes;
+use super::facts::By;
 use super::step::nowhere;
+use super::{Notes, select};
 use crate::error::{Error, Result, nearest};
-use crate::journeys::{Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View};
+use crate::frame::Expression;
+use crate::journeys::{
+    Condition, Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View,
+};
 use crate::units::Span;
 
 /// Event names that are page views, unless told otherwise.
@@ -145,10 +149,18 @@ pub struct ScopeSpec {
     /// What makes a journey [default: by the question]
     #[arg(long, value_name = "GRAIN")]
     pub grain: Option<Grain>,
-    /// Answer once more for each value of this column (repeatable)
+    /// Answer once more for each value of this column (its first one in a journey, or last:COLUMN), or of entry_page, exit_page,
+    /// session_number, new_or_returning, weekday, hour, day, week or month (repeatable)
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "one_or_many")]
     pub by: Vec<String>,
+    /// Only the journeys whose facts fulfil this SQL: columns of the log and the facts that `sessions` writes
+    #[arg(long, value_name = "SQL")]
+    pub journeys: Option<String>,
+    /// Only the events that fulfil this SQL: journeys are made of what is left. A flag of the input for a single question
+    #[arg(skip)]
+    #[serde(rename = "where")]
+    pub only: Option<String>,
 }
 
 /// All that questions share, as written.
@@ -183,6 +195,10 @@ impl CommonSpec {
         let fallback = 30 * 60 * SECOND;
         let timeout = sessions.timeout.map(|span| span.0).or((!own_sessions).then_some(fallback));
         let page_views = or_default(&sessions.page_view, &PAGE_VIEWS);
+        let sql = |text: &Option<String>| text.as_deref().map(Expression::parse).transpose();
+        if self.scope.grain == Some(Grain::Visitor) {
+            By::refuse_session_facts(&self.scope.by)?;
+        }
         Ok(Common {
             sessions: SessionRule {
                 timeout,
@@ -208,6 +224,8 @@ impl CommonSpec {
             hide: self.nodes.hide.clone(),
             grain: self.scope.grain,
             by: self.scope.by.clone(),
+            journeys: sql(&self.scope.journeys).map_err(|error| error.within("--journeys"))?,
+            only: sql(&self.scope.only).map_err(|error| error.within("where"))?,
         })
     }
 }
@@ -247,9 +265,34 @@ pub struct Common {
     /// The grain if it was given; each question has its own default.
     pub grain: Option<Grain>,
     pub by: Vec<String>,
+    /// Only these journeys are looked at.
+    pub journeys: Option<Expression>,
+    /// Only these events are looked at.
+    pub only: Option<Expression>,
 }
 
 impl Common {
+    /// What must be read to break the question down and to choose its events and journeys.
+    pub fn scope_needs(&self) -> Needs {
+        let mut needs = By::needs(&self.by);
+        if let Some(expression) = &self.journeys {
+            needs.add(select::needs(expression));
+        }
+        if let Some(expression) = &self.only {
+            let only = Condition::sql(expression);
+            needs.scan.conditions.push(only.clone());
+            needs.only = Some(only);
+        }
+        needs
+    }
+
+    /// The choice of events and journeys, if there is one, as it is printed.
+    pub fn choice_rules(&self) -> Map<String, Value> {
+        let choices = [("where", &self.only), ("journeys", &self.journeys)];
+        let rule = |(name, sql): (&str, &Option<Expression>)| Some((name.to_owned(), json!(sql.as_ref()?.text())));
+        choices.into_iter().filter_map(rule).collect()
+    }
+
     /// The session rules as they are printed.
     pub fn session_rules(&self) -> Map<String, Value> {
         let rule = &self.sessions;
@@ -277,10 +320,10 @@ impl Common {
             .hint("leave --grain out"))
     }
 
-    /// The dimensions of the breakdown, if there is one, as they are printed.
+    /// The breakdown and the choice of events and journeys, as far as there are any, as they are printed.
     pub fn by_rule(&self) -> Map<String, Value> {
         let by = (!self.by.is_empty()).then(|| ("by".to_owned(), json!(self.by)));
-        by.into_iter().collect()
+        by.into_iter().chain(self.choice_rules()).collect()
     }
 
     /// What makes a journey of `grain`, in the numbers of a run.
@@ -349,8 +392,8 @@ impl PathScope {
     }
 
     pub fn needs(&self) -> Needs {
-        let mut needs = Needs::of_nodes(&self.common.nodes);
-        needs.add(Needs::of_dimensions(&self.common.by));
+        let mut needs = self.common.scope_needs();
+        needs.add(Needs::of_nodes(&self.common.nodes));
         if self.grain == Grain::Session {
             needs.add(Needs::of_sessions(&self.common.sessions));
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::common::{Common, Grain};
 use super::step::{self, Hit, Hop, Matcher, Step};
 use super::steps::{Rules, Ties, Work as Matching};
-use super::{Analysis, Bound, Notes, Question, Segmented, Spec};
+use super::{Analysis, Bound, By, Notes, Question, Segmented, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
@@ -110,6 +110,9 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
                 .hint("`>>` asks for the log's own order: leave --ties out, or say --ties arrival"));
         }
         let grain = common.grain.unwrap_or(Grain::Visitor);
+        if grain == Grain::Visitor {
+            By::refuse_session_facts(&common.by)?;
+        }
         let window = self.window.unwrap_or(match grain {
             Grain::Visitor => Window::Of(Span(7 * DAY)),
             Grain::Session => Window::Session,
@@ -148,15 +151,15 @@ impl Question for Funnel {
         if self.grain == Grain::Session {
             rules.extend(self.common.session_rules());
         }
+        rules.extend(self.common.by_rule());
         if !self.common.by.is_empty() {
-            rules.extend(self.common.by_rule());
             rules.insert("touch".into(), json!("first"));
         }
         rules
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::of_dimensions(&self.common.by);
+        let mut needs = self.common.scope_needs();
         if self.grain == Grain::Session {
             needs.add(Needs::of_sessions(&self.common.sessions));
         }
@@ -186,7 +189,7 @@ impl Question for Funnel {
             // An attempt that begins after this time had less than a whole window.
             open_after: names.span.and_then(|(_, last)| Some(last.saturating_sub(window?))),
         };
-        Ok(Box::new(Segmented::new(bound, &self.common.by, names)?))
+        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
     }
 }
 

@@ -74,7 +74,7 @@ impl Question for Graph {
             nodes,
             min_count: self.min_count,
         };
-        Ok(Box::new(Segmented::new(graph, &self.scope.common.by, names)?))
+        Ok(Box::new(Segmented::new(graph, &self.scope.common, names)?))
     }
 }
 

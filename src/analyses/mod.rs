@@ -6,6 +6,8 @@
 
 use std::any::Any;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -17,18 +19,24 @@ use crate::reports::Report;
 pub mod abandonment;
 pub mod common;
 mod event_names;
+mod facts;
 pub mod flow;
 pub mod funnel;
 pub mod graph;
 mod overview;
+pub mod rows;
 mod segment;
+mod select;
 mod step;
 mod steps;
 pub mod summary;
+mod table;
 
-pub use common::{Common, CommonSpec, Conventions, Grain, PathScope};
+pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
+pub use facts::By;
 pub use overview::Overview;
-pub use segment::{By, Segmented, SegmentedReport};
+pub use segment::{Segmented, SegmentedReport};
+pub use select::Chosen;
 
 /// A fold over whole visitors: `empty → observe → merge → finish`.
 ///
@@ -49,6 +57,16 @@ pub trait Analysis: Send + Sync + 'static {
         true
     }
 
+    /// The journeys of a partition that the question is about, if not all: asked before its visitors are observed.
+    fn select(&self, _journeys: &Journeys, _names: &Names) -> Result<Option<Chosen>> {
+        Ok(None)
+    }
+
+    /// What it writes of each journey, for questions that answer with rows.
+    fn rows(&self) -> Option<&dyn Rows> {
+        None
+    }
+
     /// The partial of no visitor.
     fn empty(&self) -> Self::Partial;
 
@@ -62,6 +80,16 @@ pub trait Analysis: Send + Sync + 'static {
 
     /// Bytes that a partial holds, for the memory limit.
     fn bytes(&self, partial: &Self::Partial) -> usize;
+}
+
+/// What a question writes of journeys, partition by partition: nothing is held for the end.
+pub trait Rows: Send + Sync {
+    /// The columns of the rows.
+    fn schema(&self) -> SchemaRef;
+
+    /// Hands the rows of a partition to `write`, some thousands at a time: visitors by stable hash and id, each one's journeys in order.
+    fn write(&self, journeys: &Journeys, names: &Names, write: &mut dyn FnMut(RecordBatch) -> Result<()>)
+    -> Result<()>;
 }
 
 /// What a reader must know beside the numbers.
@@ -126,6 +154,12 @@ pub trait Spec: clap::Args + DeserializeOwned + Serialize + Default + Send + Syn
     /// Whether it always answers for sessions and for visitors, and so takes no grain.
     const BOTH_GRAINS: bool = false;
 
+    /// Whether it answers with rows, which go to files of their own.
+    const ROWS: bool = false;
+
+    /// Whether a job file may ask it.
+    const IN_JOBS: bool = true;
+
     /// Settles every rule. `common` holds what all questions share.
     fn resolve(self, common: Common) -> Result<Box<dyn Question>>;
 }
@@ -137,6 +171,8 @@ pub struct Kind {
     pub examples: &'static str,
     pub in_report: bool,
     pub both_grains: bool,
+    pub rows: bool,
+    pub in_jobs: bool,
     /// Adds the question's own flags to a command.
     pub flags: fn(clap::Command) -> clap::Command,
     /// Reads the question from the flags of a command.
@@ -155,6 +191,8 @@ impl Kind {
             examples: S::EXAMPLES,
             in_report: S::IN_REPORT,
             both_grains: S::BOTH_GRAINS,
+            rows: S::ROWS,
+            in_jobs: S::IN_JOBS,
             flags: |command| S::augment_args(command),
             from_flags: |matches, common| {
                 let spec =
@@ -174,6 +212,8 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<flow::FlowSpec>(),
     Kind::of::<graph::GraphSpec>(),
     Kind::of::<abandonment::AbandonmentSpec>(),
+    Kind::of::<rows::SessionsSpec>(),
+    Kind::of::<rows::JourneysSpec>(),
 ];
 
 /// A bound question behind one object-safe face: one virtual call per question and partition, the loop inside is monomorphic.
@@ -182,7 +222,13 @@ pub trait Bound: Send + Sync {
     fn start(&self) -> State;
 
     /// Takes in all visitors of a partition.
-    fn fold(&self, state: &mut State, journeys: &Journeys);
+    fn fold(&self, state: &mut State, journeys: &Journeys, names: &Names) -> Result<()>;
+
+    /// How many journeys the question was not about.
+    fn left_out(&self, state: &State) -> u64;
+
+    /// What it writes of each journey, for questions that answer with rows.
+    fn rows(&self) -> Option<&dyn Rows>;
 
     /// Bytes that the partial in `state` holds.
     fn bytes(&self, state: &State) -> usize;
@@ -198,11 +244,13 @@ pub struct State(Box<dyn Any + Send>);
 struct Typed<A: Analysis> {
     partial: A::Partial,
     work: A::Work,
+    /// Journeys that the question was not about.
+    left_out: u64,
 }
 
 impl State {
     fn new<A: Analysis>(analysis: &A) -> State {
-        State(Box::new(Typed::<A> { partial: analysis.empty(), work: A::Work::default() }))
+        State(Box::new(Typed::<A> { partial: analysis.empty(), work: A::Work::default(), left_out: 0 }))
     }
 
     fn get<A: Analysis>(&self) -> &Typed<A> {
@@ -223,11 +271,24 @@ impl<A: Analysis> Bound for A {
         State::new(self)
     }
 
-    fn fold(&self, state: &mut State, journeys: &Journeys) {
-        let typed = state.get_mut::<A>();
-        for visitor in journeys.visitors() {
-            self.observe(&mut typed.work, &mut typed.partial, visitor);
+    fn fold(&self, state: &mut State, journeys: &Journeys, names: &Names) -> Result<()> {
+        let Typed { partial, work, left_out } = state.get_mut::<A>();
+        match self.select(journeys, names)? {
+            None => journeys.visitors().for_each(|visitor| self.observe(work, partial, visitor)),
+            Some(chosen) => {
+                chosen.visitors(journeys).for_each(|visitor| self.observe(work, partial, visitor));
+                *left_out += chosen.left_out;
+            }
         }
+        Ok(())
+    }
+
+    fn left_out(&self, state: &State) -> u64 {
+        state.get::<A>().left_out
+    }
+
+    fn rows(&self) -> Option<&dyn Rows> {
+        Analysis::rows(self)
     }
 
     fn bytes(&self, state: &State) -> usize {

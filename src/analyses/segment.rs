@@ -4,19 +4,13 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use serde_json::{Value, json};
 
-use super::Analysis;
-use crate::ids::{Code, MISSING};
-use crate::journeys::{Journey, Names, Unit, Visitor};
+use super::facts::{By, Facts};
+use super::select::{Chosen, Selection};
+use super::{Analysis, Common};
+use crate::error::Result;
+use crate::ids::Code;
+use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
 use crate::reports::{Cell, Report, Table, set_apart};
-
-/// A dimension that breaks an answer down.
-#[derive(Clone, Debug)]
-pub struct By {
-    /// The column's name.
-    pub name: String,
-    /// The dimension's number in the run.
-    pub dimension: usize,
-}
 
 /// An analysis over all journeys, and over each segment of them.
 ///
@@ -25,23 +19,26 @@ pub struct By {
 pub struct Segmented<A> {
     inner: A,
     by: Vec<By>,
+    facts: Facts,
+    selection: Option<Selection>,
 }
 
 impl<A: Analysis> Segmented<A> {
     /// With no `by` this is `inner` alone.
-    pub fn new(inner: A, by: &[String], names: &Names) -> crate::error::Result<Self> {
-        let dimension = |name: &String| Ok(By { name: name.clone(), dimension: names.dimension(name)? });
-        Ok(Segmented { by: by.iter().map(dimension).collect::<crate::error::Result<_>>()?, inner })
+    pub fn new(inner: A, common: &Common, names: &Names) -> Result<Self> {
+        if inner.unit() == Unit::Visitor {
+            By::refuse_session_facts(&common.by)?;
+        }
+        let by = common.by.iter().map(|name| By::new(name, names)).collect::<Result<_>>()?;
+        let selection = Selection::new(common, inner.unit(), names)?;
+        Ok(Segmented { inner, by, facts: Facts::new(&common.conventions, names), selection })
     }
 
     /// The segment of a journey, one value per dimension.
-    fn key(&self, journey: Journey<'_>, key: &mut Vec<Code>) {
+    fn key(&self, number: u32, journey: Journey<'_>, key: &mut Vec<Code>) {
         key.clear();
-        key.extend(self.by.iter().map(|by| {
-            let values = journey.dimension(by.dimension);
-            let lends = |&at: &usize| values[at] != MISSING && self.inner.touches(journey, at);
-            (0..values.len()).find(lends).map_or(MISSING, |at| values[at])
-        }));
+        let touches = |at| self.inner.touches(journey, at);
+        key.extend(self.by.iter().map(|by| by.code(&self.facts, number, journey, touches)));
     }
 }
 
@@ -87,6 +84,10 @@ impl<A: Analysis> Analysis for Segmented<A> {
         self.inner.unit()
     }
 
+    fn select(&self, journeys: &Journeys, names: &Names) -> Result<Option<Chosen>> {
+        self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()
+    }
+
     fn empty(&self) -> Self::Partial {
         Partial { total: self.inner.empty(), segments: Vec::new(), places: HashMap::default() }
     }
@@ -98,7 +99,7 @@ impl<A: Analysis> Analysis for Segmented<A> {
         }
         match self.inner.unit() {
             Unit::Visitor => {
-                self.key(visitor.whole(), &mut work.key);
+                self.key(0, visitor.whole(), &mut work.key);
                 let segment = partial.place(&work.key, || self.inner.empty()) as usize;
                 work.segments.resize_with(partial.segments.len(), A::Work::default);
                 self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment], visitor);
@@ -120,12 +121,13 @@ impl<A: Analysis> Analysis for Segmented<A> {
 
     fn finish(&self, partial: Self::Partial, names: &Names) -> Self::Report {
         let total = self.inner.finish(partial.total, names);
-        let mut keys: Vec<(Vec<String>, u32)> =
+        let mut keys: Vec<(Vec<(Code, String)>, u32)> =
             partial.places.iter().map(|(key, &place)| (self.values(key, names), place)).collect();
         keys.sort_unstable();
         let mut segments: Vec<Option<A::Partial>> = partial.segments.into_iter().map(Some).collect();
         let finished = keys.into_iter().filter_map(|(values, place)| {
             let segment = segments[place as usize].take()?;
+            let values = values.into_iter().map(|(_, value)| value).collect();
             Some((values, self.inner.finish(segment, names)))
         });
         let segments = finished.collect();
@@ -150,10 +152,10 @@ impl<A: Analysis> Segmented<A> {
         visitor: Visitor<'_>,
     ) {
         work.sessions.clear();
-        for (number, session) in visitor.sessions(rule).enumerate() {
-            self.key(session, &mut work.key);
+        for (number, session) in visitor.numbered_sessions(rule) {
+            self.key(number, session, &mut work.key);
             let segment = partial.place(&work.key, || self.inner.empty());
-            work.sessions.push((segment, number as u32));
+            work.sessions.push((segment, number));
         }
         work.segments.resize_with(partial.segments.len(), A::Work::default);
         work.sessions.sort_unstable();
@@ -166,9 +168,9 @@ impl<A: Analysis> Segmented<A> {
         }
     }
 
-    fn values(&self, key: &[Code], names: &Names) -> Vec<String> {
-        let value = |(by, &code): (&By, &Code)| names.dimension_names(by.dimension).name(code).to_owned();
-        self.by.iter().zip(key).map(value).collect()
+    /// The values of a segment with their ranks.
+    fn values(&self, key: &[Code], names: &Names) -> Vec<(Code, String)> {
+        self.by.iter().zip(key).map(|(by, &code)| by.value(code, names)).collect()
     }
 }
 
@@ -177,7 +179,7 @@ pub struct SegmentedReport<R> {
     pub total: R,
     /// Names of the dimensions.
     pub by: Vec<String>,
-    /// The values of each segment, one per dimension, in the order of their bytes.
+    /// The values of each segment, one per dimension: facts in their own order, others in that of their bytes.
     pub segments: Vec<(Vec<String>, R)>,
 }
 

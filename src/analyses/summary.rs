@@ -152,7 +152,7 @@ impl Question for Summary {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::of_dimensions(&self.common.by);
+        let mut needs = self.common.scope_needs();
         needs.add(Needs::of_sessions(&self.common.sessions));
         needs.scan.event = true;
         // Whether names or pages tell the page views is decided when all names are known.
@@ -174,7 +174,7 @@ impl Question for Summary {
             roles,
             page_role,
         };
-        Ok(Box::new(Segmented::new(bound, &self.common.by, names)?))
+        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
     }
 }
 

@@ -1,21 +1,24 @@
 //! `clickpath run JOB.toml`: many questions, one pass over the data.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use arrow_schema::SchemaRef;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::args::{InputSpec, OutputArgs, RunArgs};
 use super::input::refuse_overwriting;
+use super::rows::{self, RowFiles, Tee};
 use super::{described, parsed, perform, say_notes};
 use crate::analyses::common::{from_table, unknown_key};
 use crate::analyses::{CommonSpec, KINDS};
 use crate::error::{Error, Result};
 use crate::pipeline::{Asked, Outcome};
-use crate::reports::{self, Format, Options, file, json::document};
+use crate::reports::{self, Format, Options, RowWriter, file, json::document};
 
 /// The table `[output]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -86,17 +89,34 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         ))
         .hint("leave out -o and --table, or the output folder"));
     }
-    let outcome = perform(&job.input, &run, &job.asked, &output.output)?;
     let Some(folder) = &job.output.dir else {
+        let outcome = perform(&job.input, &run, &job.asked, &output.output, &rows::refuse)?;
         let output = OutputArgs { csv_raw: output.csv_raw || job.output.csv_raw, ..output };
         return output.write(&outcome.answers, &run);
     };
-    say_notes(&run, &outcome.answers);
     let options = Options { csv_raw: output.csv_raw || job.output.csv_raw, ..Options::default() };
-    let inputs: Vec<PathBuf> = outcome.files.iter().map(|file| file.path.clone()).collect();
     let mut batch = file::Batch::create(folder)?;
+    let row_files = RowFiles::default();
+    let with_rows = RefCell::new(BTreeSet::new());
+    let open_rows = |name: &str, schema: &SchemaRef| -> Result<Box<dyn RowWriter>> {
+        with_rows.borrow_mut().insert(name.to_owned());
+        let writer = |format: &&'static dyn Format| {
+            let pending = batch.open(&format!("{name}.{}", format.suffix()))?;
+            row_files.writer(pending, *format, schema, &options)
+        };
+        Ok(Box::new(Tee(row_formats(&formats)?.iter().map(writer).collect::<Result<_>>()?)))
+    };
+    let outcome = perform(&job.input, &run, &job.asked, &output.output, &open_rows)?;
+    say_notes(&run, &outcome.answers);
+    let inputs: Vec<PathBuf> = outcome.files.iter().map(|file| file.path.clone()).collect();
+    for rows in row_files.complete() {
+        refuse_overwriting(&inputs, [&rows.path().to_owned()].into_iter())?;
+        batch.keep(rows)?;
+    }
     for answer in &outcome.answers {
-        for format in &formats {
+        // A form that holds the rows of a question holds nothing beside them.
+        let of_rows = with_rows.borrow().contains(&answer.name);
+        for format in formats.iter().filter(|format| !(of_rows && format.holds_rows())) {
             for part in format.files(answer, &options)? {
                 refuse_overwriting(&inputs, [&folder.join(&part.name)].into_iter())?;
                 batch.add(&part.name, &part.bytes)?;
@@ -143,11 +163,18 @@ fn record(outcome: &Outcome, files: &[file::Pending], seconds: f64) -> Value {
     })
 }
 
+/// The forms in which the rows of a question are written: those of the job that can hold rows, or JSON Lines.
+fn row_formats(formats: &[&'static dyn Format]) -> Result<Vec<&'static dyn Format>> {
+    let fit: Vec<_> = formats.iter().copied().filter(|format| format.holds_rows()).collect();
+    if fit.is_empty() { Ok(vec![reports::find("jsonl")?]) } else { Ok(fit) }
+}
+
 /// Reads a job file, whose paths are relative to `folder`.
 fn parse(text: &str, folder: &Path) -> Result<Job> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| ill_formed(text, &error))?;
     let tables = ["input", "sessions", "nodes", "output"];
-    let known: Vec<&str> = tables.into_iter().chain(KINDS.iter().map(|kind| kind.name)).collect();
+    let known: Vec<&str> =
+        tables.into_iter().chain(KINDS.iter().filter(|kind| kind.in_jobs).map(|kind| kind.name)).collect();
     if let Some(unknown) = table.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(unknown_key(unknown, known));
     }
@@ -183,7 +210,7 @@ where
 
 fn questions(table: &mut toml::Table, defaults: &CommonSpec, own_sessions: bool) -> Result<Vec<Asked>> {
     let (mut asked, mut names) = (Vec::new(), BTreeSet::new());
-    for kind in KINDS {
+    for kind in KINDS.iter().filter(|kind| kind.in_jobs) {
         let entries = match table.remove(kind.name) {
             None => Vec::new(),
             Some(toml::Value::Array(entries)) => entries,

@@ -7,17 +7,19 @@ mod input;
 mod job;
 mod output;
 pub mod printer;
+mod rows;
 
 use std::path::PathBuf;
 
-use clap::{Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::analyses::{Common, CommonSpec, KINDS, Kind};
 use crate::error::Result;
-use crate::pipeline::{self, Asked, Outcome};
-use crate::reports::Answer;
+use crate::pipeline::{self, Asked, OpenRows, Outcome};
+use crate::reports::{Answer, file, footer};
 use args::{InputSpec, OutputArgs, RunArgs};
 use printer::Printer;
+use rows::RowFiles;
 
 /// What the program is, in a line.
 const ABOUT: &str = "Customer journeys from exported page-view and event logs";
@@ -80,12 +82,15 @@ pub fn main() -> Result<()> {
         "run" => job::run(matches),
         "inspect" => commands::inspect::run(matches),
         "report" => ask(matches, report),
-        _ => ask(matches, |matches, common| {
+        _ => {
             let kind = KINDS.iter().find(|kind| kind.name == name);
             let kind = kind.ok_or_else(|| crate::error::Error::bug(format!("no question is called {name}")))?;
-            let question = (kind.from_flags)(matches, common)?;
-            Ok(vec![Asked { name: name.to_owned(), question }])
-        }),
+            let question = |matches: &ArgMatches, common| {
+                let question = (kind.from_flags)(matches, common)?;
+                Ok(vec![Asked { name: name.to_owned(), question }])
+            };
+            if kind.rows { ask_for_rows(matches, question) } else { ask(matches, question) }
+        }
     }
 }
 
@@ -110,8 +115,25 @@ fn ask(
     let run: RunArgs = parsed(matches)?;
     output.check()?;
     let asked = questions(matches, common.resolve(input.own_sessions())?)?;
-    let outcome = perform(&input, &run, &asked, &output.output)?;
+    let outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
     output.write(&outcome.answers, &run)
+}
+
+/// Asks a question that answers with rows, which are written while they are made.
+fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(&ArgMatches, Common) -> Result<Vec<Asked>>) -> Result<()> {
+    let input: InputSpec = parsed(matches)?;
+    let common: CommonSpec = parsed(matches)?;
+    let output: OutputArgs = parsed(matches)?;
+    let run: RunArgs = parsed(matches)?;
+    output.check_rows()?;
+    let asked = question(matches, common.resolve(input.own_sessions())?)?;
+    let files = RowFiles::default();
+    let outcome = perform(&input, &run, &asked, &output.output, &|_, schema| output.row_writer(&files, schema, &run))?;
+    file::commit_all(files.complete())?;
+    say_notes(&run, &outcome.answers);
+    let printer = Printer::new(&run);
+    outcome.answers.iter().flat_map(footer::lines).for_each(|line| printer.note(&line));
+    Ok(())
 }
 
 /// The flags of one group.
@@ -120,7 +142,13 @@ fn parsed<T: FromArgMatches>(matches: &clap::ArgMatches) -> Result<T> {
 }
 
 /// Runs the questions over the input, says what was read, and writes the rejected records if asked.
-fn perform(input: &InputSpec, run: &RunArgs, asked: &[Asked], outputs: &[PathBuf]) -> Result<Outcome> {
+fn perform(
+    input: &InputSpec,
+    run: &RunArgs,
+    asked: &[Asked],
+    outputs: &[PathBuf],
+    open_rows: &OpenRows<'_>,
+) -> Result<Outcome> {
     let printer = Printer::new(run);
     let (files, notes) = input::expand(&input.files)?;
     input::refuse_overwriting(&files, outputs.iter().chain(&input.rejects))?;
@@ -128,7 +156,8 @@ fn perform(input: &InputSpec, run: &RunArgs, asked: &[Asked], outputs: &[PathBuf
     let limits = run.limits(input)?;
     let resolved = input.resolve(files)?;
     let start = std::time::Instant::now();
-    let outcome = printer.with_progress(|progress| pipeline::run(&resolved, asked, &limits, progress));
+    let outcome =
+        printer.with_progress(|progress| pipeline::run_with_rows(&resolved, asked, open_rows, &limits, progress));
     if let (Err(_), Some(path)) = (&outcome, &input.rejects) {
         printer.note(&format!("note: {} was not written, because the run failed", path.display()));
     }

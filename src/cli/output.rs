@@ -1,16 +1,18 @@
 //! Answers → standard output or files.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use arrow_schema::SchemaRef;
 use serde_json::{Map, Value, json};
 
 use super::args::{OutputArgs, RunArgs};
 use super::printer::colored;
+use super::rows::{self, RowFiles, StandardOut, Tee};
 use super::say_notes;
 use crate::error::{Error, Result};
 use crate::pipeline::Outcome;
-use crate::reports::{self, Answer, Cell, Format, Options, Report, Table, file, text::visible};
+use crate::reports::{self, Answer, Cell, Format, Options, Report, RowWriter, Table, file, text::visible};
 
 impl OutputArgs {
     /// Finds the formats before anything is read: a wrong name must not cost a run.
@@ -32,6 +34,35 @@ impl OutputArgs {
 
     fn options(&self, color: bool, width: Option<usize>) -> Options {
         Options { table: self.table.clone(), color, width, csv_raw: self.csv_raw, ..Options::default() }
+    }
+
+    /// Finds the formats of rows before anything is read.
+    pub fn check_rows(&self) -> Result<()> {
+        if self.table.is_some() {
+            return Err(Error::question("rows are one table: --table has nothing to choose"));
+        }
+        if self.output.is_empty() {
+            return rows::check(self.format()?.unwrap_or(reports::find(ROWS_TO_A_PIPE)?), None);
+        }
+        self.output.iter().try_for_each(|path| rows::check(self.format_of(path)?, Some(path)))
+    }
+
+    /// A writer of rows to each output: standard output if no other is named.
+    pub fn row_writer(&self, files: &RowFiles, schema: &SchemaRef, run: &RunArgs) -> Result<Box<dyn RowWriter>> {
+        let writer = |path: &PathBuf| {
+            files.writer(file::Pending::create(path)?, self.format_of(path)?, schema, &self.options(false, None))
+        };
+        if !self.output.is_empty() {
+            let writers = self.output.iter().map(writer).collect::<Result<_>>()?;
+            return Ok(Box::new(Tee(writers)));
+        }
+        let terminal = std::io::stdout().is_terminal();
+        let format = match self.format()? {
+            Some(format) => format,
+            None => reports::find(if terminal { "table" } else { ROWS_TO_A_PIPE })?,
+        };
+        let width = terminal.then(|| terminal_width().unwrap_or(100));
+        format.rows(schema, Box::new(StandardOut::new(terminal)), &self.options(colored(run.color), width))
     }
 
     /// Writes all answers to each output: standard output if no other is named.
@@ -68,13 +99,16 @@ impl OutputArgs {
 }
 
 /// Data as a terminal may show it: what a log's text could do to the terminal is shown instead.
-fn harmless(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn harmless(bytes: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(bytes);
     text.split_inclusive('\n')
         .map(|line| visible(line.trim_end_matches('\n')).into_owned() + "\n")
         .collect::<String>()
         .into_bytes()
 }
+
+/// The form of rows that do not go to a terminal, unless told otherwise.
+const ROWS_TO_A_PIPE: &str = "jsonl";
 
 fn terminal_width() -> Option<usize> {
     std::env::var("COLUMNS").ok()?.parse().ok().filter(|width| *width >= 20)

@@ -115,6 +115,26 @@ impl Columns {
         scatter(&mut self.bits, &from.bits, &rows, to);
     }
 
+    /// Replaces the columns by the events of `from` at the places `rows`, in that order.
+    pub fn gather(&mut self, from: &Columns, rows: &[u32]) {
+        fn gather<T: Copy>(column: &mut Vec<T>, from: &[T], rows: &[u32]) {
+            column.clear();
+            if !from.is_empty() {
+                column.extend(rows.iter().map(|&row| from[row as usize]));
+            }
+        }
+        gather(&mut self.time, &from.time, rows);
+        gather(&mut self.event, &from.event, rows);
+        gather(&mut self.page, &from.page, rows);
+        gather(&mut self.session, &from.session, rows);
+        gather(&mut self.value, &from.value, rows);
+        self.dimensions.resize_with(from.dimensions.len(), Vec::new);
+        for (column, from) in self.dimensions.iter_mut().zip(&from.dimensions) {
+            gather(column, from, rows);
+        }
+        gather(&mut self.bits, &from.bits, rows);
+    }
+
     /// Puts the events from `start` on into the given order: place `i` gets the event of place `order[i]`.
     pub fn permute(&mut self, start: usize, order: &[u32]) {
         fn permute<T: Copy>(column: &mut [T], start: usize, order: &[u32]) {

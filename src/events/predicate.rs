@@ -22,6 +22,13 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
+impl Condition {
+    /// An SQL expression on the columns of an event.
+    pub fn sql(expression: &crate::frame::Expression) -> Condition {
+        Condition { column: expression.text().to_owned(), comparison: Comparison::Equal, literal: String::new() }
+    }
+}
+
 impl Comparison {
     /// All signs, the longer ones first so that they are found first.
     pub const SIGNS: [(&'static str, Comparison); 8] = [

@@ -41,6 +41,11 @@ impl Clock {
         Clock { zone, format, last: (*b"1970-01-01", 0), notes: ClockNotes::default() }
     }
 
+    /// The zone of times that name none.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// The time that `text` says, in µs UTC: RFC 3339, `YYYY-MM-DD[ HH:MM[:SS[.f]]]` with or without a zone, or an epoch number whose
     /// unit (s, ms, µs, ns) follows from its size; or the given format only.
     #[inline]

@@ -12,7 +12,7 @@ pub use sessionize::{Cuts, SessionRule, TimeoutEdge};
 pub use view::{Place, Repeats, View};
 
 use crate::events::Columns;
-use crate::ids::{Code, Shape};
+use crate::ids::{Code, Shape, place_hash};
 
 /// One partition: every event of each of its visitors, in journey order. Struct of arrays.
 ///
@@ -23,6 +23,8 @@ pub struct Journeys {
     /// Begin of each visitor in the columns; one more at the end.
     offsets: Vec<u32>,
     keys: Vec<VisitorKey>,
+    /// The ids of the visitors, if a question shows them.
+    ids: Vec<String>,
     sessions: Vec<Cuts>,
     nodes: Vec<Vec<Code>>,
 }
@@ -50,6 +52,43 @@ impl Journeys {
         self.columns.clear();
         self.offsets.clear();
         self.keys.clear();
+        self.ids.clear();
+    }
+
+    /// How many events there are.
+    pub fn events(&self) -> usize {
+        self.offsets.last().map_or(0, |&end| end as usize)
+    }
+
+    /// Replaces `into` by the events that fulfil condition number `bit`, and the visitors that have any.
+    ///
+    /// It must be asked before [`prepare`](Self::prepare): sessions are cut from what is left.
+    pub fn filter(&self, bit: usize, into: &mut Journeys) {
+        into.clear();
+        let mut kept: Vec<u32> = Vec::new();
+        into.offsets.push(0);
+        for (number, visitor) in self.offsets.windows(2).enumerate() {
+            let before = kept.len();
+            kept.extend((visitor[0]..visitor[1]).filter(|&at| self.columns.bits[at as usize] >> bit & 1 == 1));
+            if kept.len() > before {
+                into.offsets.push(kept.len() as u32);
+                into.keys.push(self.keys[number]);
+                into.ids.extend(self.ids.get(number).cloned());
+            }
+        }
+        into.columns.gather(&self.columns, &kept);
+    }
+
+    /// The numbers of the visitors in the order of their stable hashes, then of their ids: an order that depends on nothing but
+    /// who they are. The ids must be known.
+    pub fn by_hash(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..self.keys.len() as u32).collect();
+        let key = |number: &u32| {
+            let VisitorKey { shape, key, .. } = self.keys[*number as usize];
+            (place_hash(shape, key), self.ids.get(*number as usize))
+        };
+        numbers.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        numbers
     }
 
     /// Cuts sessions and finds nodes by the rules of a run.
@@ -67,7 +106,12 @@ impl Journeys {
 
     /// The visitors of the partition, by first appearance in the log.
     pub fn visitors(&self) -> impl Iterator<Item = Visitor<'_>> {
-        (0..self.keys.len() as u32).map(|number| Visitor { journeys: self, number, chosen: None })
+        (0..self.keys.len() as u32).map(|number| self.visitor(number))
+    }
+
+    /// The visitor of a number below their count.
+    pub fn visitor(&self, number: u32) -> Visitor<'_> {
+        Visitor { journeys: self, number, chosen: None }
     }
 
     /// How many sessions the rule `rule` made in this partition.
@@ -92,6 +136,11 @@ impl<'a> Visitor<'a> {
         self.number as usize
     }
 
+    /// The visitor's id as it stands in the log; empty if no question shows ids.
+    pub fn id(&self) -> &'a str {
+        self.journeys.ids.get(self.number as usize).map_or("", String::as_str)
+    }
+
     /// All events of the visitor as one journey.
     pub fn whole(&self) -> Journey<'a> {
         let at = self.number as usize;
@@ -100,13 +149,18 @@ impl<'a> Visitor<'a> {
 
     /// The visitor's sessions by rule number `rule`, ordered by their first events; only those of the segment, if there is one.
     pub fn sessions(&self, rule: usize) -> impl Iterator<Item = Journey<'a>> + use<'a> {
+        self.numbered_sessions(rule).map(|(_, session)| session)
+    }
+
+    /// The same, each with its number among all sessions of the visitor, counted from 0.
+    pub fn numbered_sessions(&self, rule: usize) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
         let visitor = *self;
         let bounds = self.bounds(rule);
         let numbers = self.chosen;
         let count = numbers.map_or(bounds.len() - 1, <[u32]>::len);
         (0..count).map(move |at| {
             let session = numbers.map_or(at, |numbers| numbers[at] as usize);
-            visitor.journey(bounds[session], bounds[session + 1])
+            (session as u32, visitor.journey(bounds[session], bounds[session + 1]))
         })
     }
 

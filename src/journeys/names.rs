@@ -1,5 +1,7 @@
 //! What a question needs before reading, and what it finds when all names are known.
 
+use chrono_tz::Tz;
+
 use super::{Condition, NodeKind, NodeRule, SessionRule};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -12,6 +14,10 @@ pub struct Needs {
     pub scan: Scan,
     pub sessions: Vec<SessionRule>,
     pub nodes: Vec<NodeRule>,
+    /// The only events that the question looks at, if not all. It is one of the conditions of the scan.
+    pub only: Option<Condition>,
+    /// Whether visitors are shown by their ids.
+    pub ids: bool,
 }
 
 impl Needs {
@@ -38,7 +44,7 @@ impl Needs {
         Needs { scan: Scan { dimensions: names.to_vec(), ..Scan::default() }, ..Needs::default() }
     }
 
-    /// Adds what another question needs; equal rules and columns are shared.
+    /// Adds what another question needs; equal rules and columns are shared. What only one question looks at stays its own.
     pub fn add(&mut self, other: Needs) {
         fn union<T: PartialEq>(into: &mut Vec<T>, from: Vec<T>) {
             for item in from {
@@ -57,6 +63,7 @@ impl Needs {
         union(&mut self.scan.conditions, other.scan.conditions);
         union(&mut self.sessions, other.sessions);
         union(&mut self.nodes, other.nodes);
+        self.ids |= other.ids;
     }
 }
 
@@ -72,6 +79,8 @@ pub struct Names {
     node_tables: Vec<NodeTable>,
     /// First and last time of a used event, in µs.
     pub span: Option<(i64, i64)>,
+    /// The zone of local dates and hours.
+    pub zone: Tz,
 }
 
 impl Names {
@@ -92,6 +101,7 @@ impl Names {
             events,
             pages,
             span,
+            zone: Tz::UTC,
         }
     }
 

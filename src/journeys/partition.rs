@@ -176,6 +176,11 @@ impl Partitions {
         sort_visitors(&journeys.offsets, &mut journeys.columns);
     }
 
+    /// Writes the ids of the visitors into `journeys`, which this partition was grouped into.
+    pub fn identify(&self, journeys: &mut Journeys) {
+        journeys.ids = journeys.keys.iter().map(|&key| self.visitor_text(key)).collect();
+    }
+
     fn arena(&self, key: VisitorKey) -> &IdArena {
         &self.pieces[key.piece as usize].events.keys.ids
     }

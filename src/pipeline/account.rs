@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fold::Extent;
 use super::{Limits, OpenFile};
 use crate::error::{Error, Result};
 use crate::events::{Account, Reason};
@@ -58,21 +59,25 @@ pub(super) fn notes(account: &Account, files: &[OpenFile]) -> Vec<String> {
     notes
 }
 
-/// The account as it stands in every report.
-pub(super) fn account(account: &Account, visitors: u64) -> Map<String, Value> {
-    let Value::Object(map) = json!({
+/// The account of a question as it stands in every report: `extent` is what it looked at, `rule` is the number of its session rule if
+/// it has one, and `left_out` counts the journeys that it was not about.
+pub(super) fn account(account: &Account, extent: &Extent, rule: Option<usize>, left_out: u64) -> Map<String, Value> {
+    let Value::Object(mut map) = json!({
         "records": account.records,
         "events_read": account.events_read(),
-        "used": account.used,
-        "filtered": account.filtered,
+        "used": extent.events,
+        "filtered": account.filtered + (account.used - extent.events),
         "duplicates": account.duplicates,
         "rejected": account.rejected(),
         "rejected_reasons": account.rejected.iter().map(|(reason, count)| (reason.name().to_owned(), json!(count))).collect::<Map<_, _>>(),
         "nulled": account.nulled,
-        "visitors": visitors,
-        "sessions": null,
+        "visitors": extent.visitors,
+        "sessions": rule.map(|rule| extent.sessions.get(rule).copied().unwrap_or(0)),
     }) else {
         return Map::new();
     };
+    if left_out > 0 {
+        map.insert("journeys_left_out".to_owned(), json!(left_out));
+    }
     map
 }

@@ -1,8 +1,14 @@
 //! One tidy table as RFC 4180 text, with `\n` at the end of each line.
 
 use std::borrow::Cow;
+use std::io::Write;
 
-use super::{Answer, Cell, Format, Options, OutputFile, Table, number, only_table};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use serde_json::Value;
+
+use super::rows::{TextRows, value};
+use super::{Answer, Cell, Format, Options, OutputFile, RowWriter, Table, number, only_table};
 use crate::error::Result;
 
 /// Characters at the start of a text that make a spreadsheet run it as a formula.
@@ -31,6 +37,37 @@ impl Format for Csv {
             bytes: text_of(&table, options.csv_raw).into_bytes(),
         };
         Ok(answer.report.tables().into_iter().map(file).collect())
+    }
+
+    fn holds_rows(&self) -> bool {
+        true
+    }
+
+    /// Lists are written as JSON.
+    fn rows(&self, schema: &SchemaRef, out: Box<dyn Write + Send>, options: &Options) -> Result<Box<dyn RowWriter>> {
+        let raw = options.csv_raw;
+        let mut head = String::new();
+        push_line(&mut head, schema.fields().iter().map(|field| text_field(field.name(), raw)));
+        let line = move |rows: &RecordBatch, row: usize, out: &mut Vec<u8>| {
+            let mut text = String::new();
+            push_line(&mut text, rows.columns().iter().map(|column| row_field(&value(column, row), raw)));
+            out.extend_from_slice(text.as_bytes());
+            Ok(())
+        };
+        Ok(Box::new(TextRows::new(out, head.as_bytes(), line)?))
+    }
+}
+
+/// A value of a row as data.
+fn row_field(value: &Value, raw: bool) -> Cow<'static, str> {
+    match value {
+        Value::Null => Cow::Borrowed(""),
+        Value::String(text) => Cow::Owned(text_field(text, raw).into_owned()),
+        Value::Number(number) if number.is_f64() => {
+            Cow::Owned(number.as_f64().and_then(number::float).unwrap_or_default())
+        }
+        Value::Array(_) | Value::Object(_) => Cow::Owned(text_field(&value.to_string(), raw).into_owned()),
+        other => Cow::Owned(other.to_string()),
     }
 }
 

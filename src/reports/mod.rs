@@ -3,21 +3,25 @@
 //! Reports are N + M, not N × M: a report offers a title, tables and its own JSON; a format renders only those.
 
 pub mod file;
+pub mod footer;
 pub mod json;
 pub mod text;
 
 mod csv;
-mod footer;
 mod number;
 mod people;
+mod rows;
 mod terminal;
 
 #[cfg(test)]
 mod fixtures;
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::path::Path;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, nearest};
@@ -99,6 +103,14 @@ pub fn set_apart<'a>(name: &'a str, label: &str) -> Cow<'a, str> {
     if name.trim_start_matches('\\') == label { Cow::Owned(format!("\\{name}")) } else { Cow::Borrowed(name) }
 }
 
+/// Takes the rows of a question that answers with rows, batch by batch.
+pub trait RowWriter: Send {
+    fn write(&mut self, rows: &RecordBatch) -> Result<()>;
+
+    /// Writes what ends the rows. A writer that is dropped before has written nothing whole.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
 /// A way to write answers down.
 pub trait Format: Sync {
     /// The name that `--format` takes.
@@ -109,6 +121,17 @@ pub trait Format: Sync {
 
     /// All `answers` of a run as one document.
     fn render(&self, answers: &[Answer], options: &Options) -> Result<Vec<u8>>;
+
+    /// Whether it can hold the rows of a question that answers with rows.
+    fn holds_rows(&self) -> bool {
+        false
+    }
+
+    /// A writer of such rows, for formats that can hold them.
+    fn rows(&self, _schema: &SchemaRef, _out: Box<dyn Write + Send>, _options: &Options) -> Result<Box<dyn RowWriter>> {
+        Err(Error::question(format!("{} cannot hold rows", self.name()))
+            .hint("rows are written as csv, jsonl or parquet"))
+    }
 
     /// The files of one answer of a job, whole: `NAME.SUFFIX`. Formats that hold only one table write one file for
     /// each, `NAME.TABLE.SUFFIX`; so [`Options::table`] has no say here.

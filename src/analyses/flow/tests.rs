@@ -197,6 +197,7 @@ fn scopes() -> impl Strategy<Value = ScopeSpec> {
     (grains, any::<bool>()).prop_map(|(grain, split)| ScopeSpec {
         grain: Some(grain),
         by: split.then(|| "device".to_owned()).into_iter().collect(),
+        ..ScopeSpec::default()
     })
 }
 

@@ -190,7 +190,7 @@ proptest! {
     #[test]
     fn each_segment_equals_the_oracle(log in logs(), grain in grains()) {
         let mut common = common(None);
-        common.scope = ScopeSpec { grain: Some(grain), by: vec!["device".into()] };
+        common.scope = ScopeSpec { grain: Some(grain), by: vec!["device".into()], ..ScopeSpec::default() };
         let (journeys, page_views) = journeys(&log, grain);
         let mut segments: BTreeMap<String, Vec<Vec<Event>>> = BTreeMap::new();
         for journey in journeys {
@@ -235,7 +235,7 @@ proptest! {
         log in logs(), (repeats, _) in repeats(), grain in grains(), min_count in 1..4u64, split in any::<bool>(),
     ) {
         let mut common = common(Some(repeats));
-        common.scope = ScopeSpec { grain: Some(grain), by: split.then(|| "device".into()).into_iter().collect() };
+        common.scope = ScopeSpec { grain: Some(grain), by: split.then(|| "device".into()).into_iter().collect(), ..ScopeSpec::default() };
         common.nodes.hide = vec!["D".into()];
         check_laws(&*question(GraphSpec { min_count: Some(min_count) }, &common), &log);
     }

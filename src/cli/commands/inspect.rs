@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::analyses::common::SessionSpec;
 use crate::analyses::{CommonSpec, Overview};
 use crate::cli::args::{InputSpec, OutputArgs, RunArgs};
-use crate::cli::{described, parsed, perform, with_input, with_output};
+use crate::cli::{described, parsed, perform, rows, with_input, with_output};
 use crate::error::Result;
 use crate::events::{Role, Roles, find};
 use crate::pipeline::{Asked, FileFacts};
@@ -28,7 +28,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     output.check()?;
     let question = Box::new(Overview { common: common.resolve(input.own_sessions())? });
     let asked = [Asked { name: "inspect".to_owned(), question }];
-    let mut outcome = perform(&input, &run, &asked, &output.output)?;
+    let mut outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
     for mut answer in outcome.answers.drain(..) {
         answer.notes.extend(advice(&input, &outcome.files));
         answer.report = Box::new(Inspection { files: outcome.files.clone(), log: answer.report });

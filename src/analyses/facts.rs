@@ -1,0 +1,273 @@
+//! What is known of a journey as a whole: facts to break answers down by, to choose journeys by, and to write as rows.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
+use chrono_tz::Tz;
+
+use super::{Bounce, Conventions};
+use crate::error::{Error, Result};
+use crate::ids::{Code, MISSING};
+use crate::journeys::{Journey, Names, Needs, PageViews, Unit, Visitor};
+
+/// A fact with few values. Its codes are numbers in the order in which the values are shown; those of pages are the codes of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The page of the first page view.
+    EntryPage,
+    /// The page of the last page view.
+    ExitPage,
+    /// The number of the session among those of its visitor in this log, from 1.
+    SessionNumber,
+    /// Whether the session is its visitor's first in this log.
+    NewOrReturning,
+    /// Of the first event, by local date and hour, as all that follow.
+    Weekday,
+    Hour,
+    Day,
+    /// The week by ISO 8601.
+    Week,
+    Month,
+}
+
+impl Fact {
+    /// All facts by name.
+    pub const ALL: [(&'static str, Fact); 9] = [
+        ("entry_page", Fact::EntryPage),
+        ("exit_page", Fact::ExitPage),
+        ("session_number", Fact::SessionNumber),
+        ("new_or_returning", Fact::NewOrReturning),
+        ("weekday", Fact::Weekday),
+        ("hour", Fact::Hour),
+        ("day", Fact::Day),
+        ("week", Fact::Week),
+        ("month", Fact::Month),
+    ];
+
+    pub fn named(name: &str) -> Option<Fact> {
+        Fact::ALL.iter().find(|(known, _)| *known == name).map(|(_, fact)| *fact)
+    }
+
+    /// Whether only a session has it.
+    fn of_sessions(self) -> bool {
+        matches!(self, Fact::SessionNumber | Fact::NewOrReturning)
+    }
+
+    pub fn of_pages(self) -> bool {
+        matches!(self, Fact::EntryPage | Fact::ExitPage)
+    }
+
+    /// The value of a code. Page codes are those of `names`.
+    pub fn value(self, code: Code, names: &Names) -> String {
+        match self {
+            Fact::EntryPage | Fact::ExitPage => names.pages.name(code).to_owned(),
+            Fact::SessionNumber => code.to_string(),
+            Fact::NewOrReturning => (if code == 0 { "new" } else { "returning" }).to_owned(),
+            Fact::Weekday => WEEKDAYS[code as usize % 7].to_owned(),
+            Fact::Hour => format!("{code:02}"),
+            Fact::Day => date(code).format("%Y-%m-%d").to_string(),
+            Fact::Week => date(code).format("%G-W%V").to_string(),
+            Fact::Month => date(code).format("%Y-%m").to_string(),
+        }
+    }
+}
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+/// Day 0 of codes of days, weeks (their Mondays) and months (their first days): before all times that are read.
+const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(-40_000, 1, 1).expect("a date of chrono's calendar");
+
+fn date(code: Code) -> NaiveDate {
+    EARLIEST.checked_add_days(Days::new(code.into())).unwrap_or(EARLIEST)
+}
+
+fn date_code(date: NaiveDate) -> Code {
+    date.signed_duration_since(EARLIEST).num_days() as Code
+}
+
+/// The facts that are told by rules of a run.
+#[derive(Debug)]
+pub struct Facts {
+    views: PageViews,
+    /// By event code: whether its events never make or break a bounce.
+    passive: Vec<bool>,
+    bounce: Bounce,
+    zone: Tz,
+}
+
+/// The events of a journey, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub page_views: u64,
+    /// Events that are neither page views nor passive.
+    pub actions: u64,
+}
+
+impl Facts {
+    pub fn new(conventions: &Conventions, names: &Names) -> Facts {
+        let passive = (0..names.events.len() as Code)
+            .map(|code| code != MISSING && conventions.passive.iter().any(|name| name == names.events.name(code)));
+        Facts {
+            views: PageViews::new(&conventions.page_views, &names.events),
+            passive: passive.collect(),
+            bounce: conventions.bounce,
+            zone: names.zone,
+        }
+    }
+
+    /// The code of a fact of a journey; `number` is that of the session, from 0.
+    pub fn code(&self, fact: Fact, number: u32, journey: Journey<'_>) -> Code {
+        match fact {
+            Fact::EntryPage => self.page(journey, 0..journey.len()),
+            Fact::ExitPage => self.page(journey, (0..journey.len()).rev()),
+            Fact::SessionNumber => number + 1,
+            Fact::NewOrReturning => u32::from(number > 0),
+            Fact::Weekday => self.local(journey).weekday().num_days_from_monday(),
+            Fact::Hour => self.local(journey).hour(),
+            Fact::Day => date_code(self.local(journey).date()),
+            Fact::Week => {
+                let date = self.local(journey).date();
+                date_code(date - Days::new(date.weekday().num_days_from_monday().into()))
+            }
+            Fact::Month => {
+                let date = self.local(journey).date();
+                date_code(date - Days::new(u64::from(date.day0())))
+            }
+        }
+    }
+
+    /// The page of the first page view among the events `order`.
+    fn page(&self, journey: Journey<'_>, mut order: impl Iterator<Item = usize>) -> Code {
+        let pages = journey.pages();
+        if pages.is_empty() {
+            return MISSING;
+        }
+        order.find(|&at| pages[at] != MISSING && self.is_view(journey, at)).map_or(MISSING, |at| pages[at])
+    }
+
+    fn is_view(&self, journey: Journey<'_>, at: usize) -> bool {
+        let code = |column: &[Code]| column.get(at).copied().unwrap_or(MISSING);
+        self.views.contains(code(journey.events()), code(journey.pages()))
+    }
+
+    fn local(&self, journey: Journey<'_>) -> NaiveDateTime {
+        let utc = DateTime::<Utc>::from_timestamp_micros(journey.start_time()).unwrap_or_default().naive_utc();
+        utc + self.zone.offset_from_utc_datetime(&utc).fix()
+    }
+
+    pub fn tally(&self, journey: Journey<'_>) -> Tally {
+        let mut tally = Tally::default();
+        for at in 0..journey.len() {
+            let event = journey.events().get(at).copied().unwrap_or(MISSING);
+            if self.is_view(journey, at) {
+                tally.page_views += 1;
+            } else if !self.passive[event as usize] {
+                tally.actions += 1;
+            }
+        }
+        tally
+    }
+
+    pub fn bounces(&self, journey: Journey<'_>, tally: Tally) -> bool {
+        match self.bounce {
+            Bounce::PageView => tally.page_views == 1 && tally.actions == 0,
+            Bounce::SingleEvent => journey.len() == 1,
+        }
+    }
+}
+
+/// What breaks an answer down: a column of the log or a fact.
+#[derive(Clone, Debug)]
+pub struct By {
+    /// As the user wrote it.
+    pub name: String,
+    pub lender: Lender,
+}
+
+/// What lends a journey its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lender {
+    /// The first non-empty value of a dimension, by its number in the run.
+    First(usize),
+    /// The last non-empty value.
+    Last(usize),
+    Fact(Fact),
+}
+
+/// A breakdown as written: which column, and whether its last value counts.
+fn column(name: &str) -> (&str, bool) {
+    match (name.strip_prefix("first:"), name.strip_prefix("last:")) {
+        (Some(column), _) => (column, false),
+        (_, Some(column)) => (column, true),
+        _ => (name, false),
+    }
+}
+
+impl By {
+    /// Binds a breakdown to the numbers of a run.
+    pub fn new(name: &str, names: &Names) -> Result<By> {
+        let lender = match (Fact::named(name), column(name)) {
+            (Some(fact), _) => Lender::Fact(fact),
+            (None, (column, false)) => Lender::First(names.dimension(column)?),
+            (None, (column, true)) => Lender::Last(names.dimension(column)?),
+        };
+        Ok(By { name: name.to_owned(), lender })
+    }
+
+    /// What must be read for breakdowns of these names.
+    pub fn needs(names: &[String]) -> Needs {
+        let columns: Vec<String> =
+            names.iter().filter(|name| Fact::named(name).is_none()).map(|name| column(name).0.to_owned()).collect();
+        let mut needs = Needs::of_dimensions(&columns);
+        if names.iter().filter_map(|name| Fact::named(name)).any(Fact::of_pages) {
+            (needs.scan.event, needs.scan.page) = (true, true);
+        }
+        needs
+    }
+
+    /// Refuses facts of sessions where a visitor is one journey.
+    pub fn refuse_session_facts(names: &[String]) -> Result<()> {
+        match names.iter().find(|name| Fact::named(name).is_some_and(Fact::of_sessions)) {
+            None => Ok(()),
+            Some(name) => {
+                Err(Error::question(format!("{name} is a fact of sessions; here a whole visitor is one journey"))
+                    .hint("say --grain session, or break down by something else"))
+            }
+        }
+    }
+
+    /// The code of a journey's value. Only events that `touches` lend the value of a dimension.
+    pub fn code(&self, facts: &Facts, number: u32, journey: Journey<'_>, touches: impl Fn(usize) -> bool) -> Code {
+        let (dimension, last) = match self.lender {
+            Lender::Fact(fact) => return facts.code(fact, number, journey),
+            Lender::First(dimension) => (dimension, false),
+            Lender::Last(dimension) => (dimension, true),
+        };
+        let values = journey.dimension(dimension);
+        let lends = |&at: &usize| values[at] != MISSING && touches(at);
+        let mut places = 0..values.len();
+        let at = if last { places.rfind(lends) } else { places.find(lends) };
+        at.map_or(MISSING, |at| values[at])
+    }
+
+    /// The value of a code, and its rank: values are shown by rank, then by their bytes.
+    pub fn value(&self, code: Code, names: &Names) -> (Code, String) {
+        match self.lender {
+            Lender::First(dimension) | Lender::Last(dimension) => {
+                (0, names.dimension_names(dimension).name(code).to_owned())
+            }
+            Lender::Fact(fact) if fact.of_pages() => (0, fact.value(code, names)),
+            Lender::Fact(fact) => (code, fact.value(code, names)),
+        }
+    }
+}
+
+/// The journeys of a visitor with the number of each: a whole visitor is number 0.
+pub fn numbered<'a>(visitor: &Visitor<'a>, unit: Unit) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
+    let (whole, sessions) = match unit {
+        Unit::Visitor => (Some((0, visitor.whole())), None),
+        Unit::Session(rule) => (None, Some(visitor.numbered_sessions(rule))),
+    };
+    whole.into_iter().chain(sessions.into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests;
