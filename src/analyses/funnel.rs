@@ -4,6 +4,9 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
+use chrono_tz::Tz;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,7 +18,7 @@ use super::{Analysis, Bound, By, Notes, Question, Segmented, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
-use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor};
+use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
 use crate::rates::{rate, wilson};
 use crate::units::Span;
 use report::{FunnelReport, StepRow};
@@ -35,6 +38,12 @@ pub struct FunnelSpec {
     /// Which order events of equal time may be used in [default: any; arrival with direct hops]
     #[arg(long, value_name = "ORDER")]
     pub ties: Option<Ties>,
+    /// Only attempts whose first step is at this time or later; the other steps may be at any time
+    #[arg(long, value_name = "TIME")]
+    pub entered_from: Option<String>,
+    /// Only attempts whose first step is before this time; they are followed until their window ends
+    #[arg(long, value_name = "TIME")]
+    pub entered_to: Option<String>,
 }
 
 /// How much time an attempt has.
@@ -121,7 +130,10 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question("a funnel of visitors has no session to end in")
                 .hint("say --grain session, or give --window a duration"));
         }
-        Ok(Box::new(Funnel { steps, hops, window, ties, grain, common }))
+        let entered = Entered { from: self.entered_from, to: self.entered_to };
+        // Its zone is not known yet; whether it is a time at all does not depend on it.
+        entered.bind(Tz::UTC)?;
+        Ok(Box::new(Funnel { steps, hops, window, ties, entered, grain, common }))
     }
 }
 
@@ -133,8 +145,32 @@ pub struct Funnel {
     hops: Vec<Hop>,
     window: Window,
     ties: Ties,
+    entered: Entered,
     grain: Grain,
     common: Common,
+}
+
+/// When the first step must be, as written.
+#[derive(Clone, Debug)]
+struct Entered {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl Entered {
+    /// The same in µs, times without a zone read in `zone`; the end is not included.
+    fn bind(&self, zone: Tz) -> Result<Range<i64>> {
+        let time = |text: &Option<String>, otherwise, flag: &str| match text {
+            None => Ok(otherwise),
+            Some(text) => instant(text, zone).map_err(|error| error.within(flag)),
+        };
+        let range = time(&self.from, i64::MIN, "--entered-from")?..time(&self.to, i64::MAX, "--entered-to")?;
+        if range.is_empty() {
+            return Err(Error::question("--entered-from is not before --entered-to")
+                .hint("first steps from --entered-from on and before --entered-to count"));
+        }
+        Ok(range)
+    }
 }
 
 impl Question for Funnel {
@@ -148,6 +184,11 @@ impl Question for Funnel {
         rules.insert("grain".into(), json!(self.grain));
         rules.insert("window".into(), json!(self.window));
         rules.insert("ties".into(), json!(self.ties));
+        for (rule, time) in [("entered_from", &self.entered.from), ("entered_to", &self.entered.to)] {
+            if let Some(time) = time {
+                rules.insert(rule.into(), json!(time));
+            }
+        }
         if self.grain == Grain::Session {
             rules.extend(self.common.session_rules());
         }
@@ -184,6 +225,7 @@ impl Question for Funnel {
                 ties: self.ties,
             },
             unit,
+            entered: self.entered.bind(names.zone)?,
             steps: self.steps.iter().map(ToString::to_string).collect(),
             title: format!("Funnel of {}s: {}", name(self.grain), self.text()),
             // An attempt that begins after this time had less than a whole window.
@@ -214,6 +256,8 @@ struct BoundFunnel {
     matcher: Matcher,
     rules: Rules,
     unit: Unit,
+    /// When the first step must be, in µs.
+    entered: Range<i64>,
     steps: Vec<String>,
     title: String,
     open_after: Option<i64>,
@@ -268,6 +312,7 @@ impl Analysis for BoundFunnel {
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
             self.matcher.hits(journey, &mut work.hits);
+            self.enter(&mut work.hits);
             let attempt = self.rules.attempt(&work.hits, &mut work.matching);
             let Some(&first) = attempt.first() else { continue };
             let start = work.hits[first as usize].time;
@@ -322,6 +367,18 @@ impl Analysis for BoundFunnel {
     fn bytes(&self, counts: &FunnelCounts) -> usize {
         let times = counts.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
         times.sum::<usize>() + counts.steps.capacity() * size_of::<StepCounts>()
+    }
+}
+
+impl BoundFunnel {
+    /// Lets no event outside of the asked-for time be a first step.
+    fn enter(&self, hits: &mut [Hit]) {
+        if self.entered == (i64::MIN..i64::MAX) {
+            return;
+        }
+        for hit in hits.iter_mut().filter(|hit| !self.entered.contains(&hit.time)) {
+            hit.mask &= !1;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::events::{Clock, PageRule, Reading, Roles, Scan};
+use crate::events::{Clock, PageRule, Reading, Roles, Scan, instant};
 use crate::pipeline::{Input, Limits};
 use crate::sources::{Encoding, TextOptions};
 use crate::units::{Fraction, Size};
@@ -91,15 +91,10 @@ impl InputSpec {
         }
         let clock = Clock::new(zone, self.time_format.clone());
         let instant = |flag: &str, text: &Option<String>| {
-            let read = |text: &String| {
-                Clock::new(zone, None).read(text.as_bytes()).ok_or_else(|| {
-                    Error::question(format!("--{flag} {text:?} is not a time"))
-                        .hint("write 2026-05-01, 2026-05-01 12:00:00 or 2026-05-01T12:00:00Z")
-                })
-            };
+            let read = |text: &String| instant(text, zone).map_err(|error| error.within(flag));
             text.as_ref().map(read).transpose()
         };
-        let (from, to) = (instant("from", &self.from)?, instant("to", &self.to)?);
+        let (from, to) = (instant("--from", &self.from)?, instant("--to", &self.to)?);
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             return Err(
                 Error::question("--from is not before --to").hint("events from --from on and before --to are kept")

@@ -21,4 +21,4 @@ pub use nodes::{Group, NodeKind, NodeRule, NodeTable, PageViews, glob};
 pub use page::PageRule;
 pub use predicate::{Comparison, Condition};
 pub use raw::{Origin, RawBatch, Reason, Reject, SHOWN, TextOrigin, UseAs, Wanted, shown};
-pub use timestamp::{Clock, ClockNotes, DAY, SECOND, epoch};
+pub use timestamp::{Clock, ClockNotes, DAY, SECOND, epoch, instant};

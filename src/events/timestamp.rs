@@ -3,6 +3,8 @@
 use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use crate::error::{Error, Result};
+
 pub const SECOND: i64 = 1_000_000;
 pub const DAY: i64 = 86_400 * SECOND;
 
@@ -23,6 +25,14 @@ impl ClockNotes {
         self.skipped += other.skipped;
         self.leap += other.leap;
     }
+}
+
+/// The time that a user wrote, in µs UTC; without a zone of its own it is local to `zone`.
+pub fn instant(text: &str, zone: Tz) -> Result<i64> {
+    Clock::new(zone, None).read(text.as_bytes()).ok_or_else(|| {
+        Error::question(format!("{text:?} is not a time"))
+            .hint("write 2026-05-01, 2026-05-01 12:00:00 or 2026-05-01T12:00:00Z")
+    })
 }
 
 /// Reads times, each thread with its own.

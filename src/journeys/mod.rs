@@ -5,7 +5,9 @@ mod partition;
 mod sessionize;
 mod view;
 
-pub use crate::events::{Account, Comparison, Condition, DAY, Group, NodeKind, NodeRule, PageViews, SECOND, glob};
+pub use crate::events::{
+    Account, Comparison, Condition, DAY, Group, NodeKind, NodeRule, PageViews, SECOND, glob, instant,
+};
 pub use names::{Names, Needs};
 pub use partition::{Arrival, Grouper, PARTITIONS, Partitions, Scatter, Store};
 pub use sessionize::{Cuts, SessionRule, TimeoutEdge};

@@ -11,7 +11,7 @@ fn common(json: Value) -> CommonSpec {
 }
 
 fn funnel(steps: &str, window: &str, shared: Value) -> Box<dyn Question> {
-    let spec = FunnelSpec { steps: Some(steps.into()), window: Some(window.parse().unwrap()), ties: None };
+    let spec = FunnelSpec { steps: Some(steps.into()), window: Some(window.parse().unwrap()), ..FunnelSpec::default() };
     question(spec, &common(shared))
 }
 
@@ -39,6 +39,31 @@ fn rates_times_and_drops_add_up() {
     assert_eq!(second["time_from_previous_s"], json!({"mean": 40.0, "median": 40.0, "p90": 60.0}));
     assert_eq!(report["steps"][2]["time_from_first_s"]["median"], 90.0);
     assert_eq!(report["steps"][2]["time_from_previous_s"]["median"], 30.0);
+}
+
+#[test]
+fn entering_is_bounded_and_going_on_is_not() {
+    let log = [visitor("1", "A@0 A@100 B@200"), visitor("2", "A@50 B@60 B@300"), visitor("3", "B@99")].concat();
+    let entered_at = |from: Option<&str>, to: Option<&str>| {
+        let spec = FunnelSpec {
+            steps: Some("A > B".into()),
+            entered_from: from.map(str::to_owned),
+            entered_to: to.map(str::to_owned),
+            ..FunnelSpec::default()
+        };
+        entered(&ask(&*question(spec, &CommonSpec::default()), &log).0)
+    };
+    assert_eq!(entered_at(Some("1970-01-01T00:01:40Z"), None), [1, 1], "the beginning counts");
+    assert_eq!(entered_at(None, Some("1970-01-01T00:01:40Z")), [2, 2], "the end does not, and B may come after it");
+    assert_eq!(entered_at(Some("1970-01-01T00:00:01Z"), Some("1970-01-01T00:00:50Z")), [0, 0]);
+    let backwards = FunnelSpec {
+        steps: Some("A > B".into()),
+        entered_from: Some("2026-05-02".into()),
+        entered_to: Some("2026-05-02".into()),
+        ..FunnelSpec::default()
+    };
+    let common = CommonSpec::default().resolve(false).unwrap();
+    assert!(backwards.resolve(common).err().unwrap().to_string().contains("--entered-from is not before"));
 }
 
 #[test]
