@@ -42,7 +42,7 @@ impl OutputArgs {
             return Err(Error::question("rows are one table: --table has nothing to choose"));
         }
         if self.output.is_empty() {
-            return rows::check(self.format()?.unwrap_or(reports::find(ROWS_TO_A_PIPE)?), None);
+            return self.format()?.map_or(Ok(()), |format| rows::check(format, None));
         }
         self.output.iter().try_for_each(|path| rows::check(self.format_of(path)?, Some(path)))
     }

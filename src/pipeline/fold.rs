@@ -65,7 +65,7 @@ impl Extent {
     fn add(&mut self, other: Extent) {
         self.events += other.events;
         self.visitors += other.visitors;
-        self.sessions.resize(other.sessions.len(), 0);
+        self.sessions.resize(self.sessions.len().max(other.sessions.len()), 0);
         self.sessions.iter_mut().zip(other.sessions).for_each(|(into, from)| *into += from);
     }
 }
