@@ -1,19 +1,18 @@
 //! Customer journeys from exported page-view and event logs: behaviour flow, funnels, conversion and abandonment, exactly.
 //!
 //! ```
-//! use clickpath::analyses::funnel::FunnelSpec;
-//! use clickpath::analyses::{CommonSpec, Spec};
-//! use clickpath::pipeline::{self, Asked, Input, Limits, Progress};
+//! use clickpath::{FlowSpec, FunnelSpec, Run};
 //!
-//! # fn main() -> clickpath::error::Result<()> {
-//! let steps = Some("catalog > product_view > add_to_cart > purchase".to_owned());
-//! let funnel = FunnelSpec { steps, ..FunnelSpec::default() };
-//! let common = CommonSpec::default().resolve(false)?;
-//! let asked = [Asked { name: "purchase".to_owned(), question: funnel.resolve(common)? }];
+//! # fn main() -> clickpath::Result<()> {
+//! let mut run = Run::over(["sample-data/shop.csv.gz"]);
+//! let funnel = run.ask(FunnelSpec::of("catalog > product_view > add_to_cart > purchase"))?;
+//! let flow = run.ask(FlowSpec { depth: Some(3), ..FlowSpec::default() })?;
+//! let answers = run.answer()?; // reads the log once
 //!
-//! let input = Input::of(["sample-data/shop.csv.gz"]);
-//! let outcome = pipeline::run(&input, &asked, &Limits::default(), &Progress::default())?;
-//! assert_eq!(outcome.answers[0].report.json()["steps"][3]["entered"], 160);
+//! let entered: Vec<u64> = answers.report(funnel).total.steps.iter().map(|step| step.entered).collect();
+//! assert_eq!(entered, [600, 591, 410, 160]);
+//! let first = &answers.report(flow).total.columns[0][0];
+//! assert_eq!((first.node.as_str(), first.through), ("home", 1148));
 //! # Ok(())
 //! # }
 //! ```
@@ -39,6 +38,15 @@ pub mod reports;
 pub mod sources;
 pub mod sync;
 pub mod units;
+
+pub use analyses::abandonment::AbandonmentSpec;
+pub use analyses::flow::FlowSpec;
+pub use analyses::funnel::FunnelSpec;
+pub use analyses::graph::GraphSpec;
+pub use analyses::summary::SummarySpec;
+pub use analyses::{CommonSpec, Grain};
+pub use error::{Error, Result};
+pub use pipeline::{Answers, Handle, Input, Limits, Run};
 
 #[cfg(test)]
 mod testing;

@@ -6,6 +6,7 @@
 //! answers are the same bytes whatever the threads did.
 
 mod account;
+mod ask;
 mod fold;
 mod read;
 
@@ -24,6 +25,8 @@ use crate::journeys::{Names, Needs};
 use crate::reports::{Answer, RowWriter};
 use crate::sources::{self, Source, TextOptions};
 use crate::sync::unlocked;
+pub use ask::{Answers, Handle, Run};
+
 use account::{account, check_rejects};
 use fold::{Fold, FoldQuestion};
 use read::read;

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::event_names::{CARTS, CHECKOUTS, EventNames, PAYMENTS, PURCHASES, REMOVALS, SHIPPINGS};
-use super::{Bound, Common, Notes, Question, Segmented, Spec};
+use super::{Bound, Common, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::error::Result;
 use crate::journeys::{DAY, Journey, Names, Needs};
 use crate::units::Span;
 use counts::{BoundAbandonment, CART, CHECKOUT, PURCHASE, REMOVE};
+pub use report::{AbandonmentReport, PartReport, SessionsReport, VisitorsReport};
 
 /// Which purchase completes what was started. One in the same instant counts as after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -118,6 +119,8 @@ struct Abandonment {
 }
 
 impl Spec for AbandonmentSpec {
+    type Report = SegmentedReport<AbandonmentReport>;
+
     const NAME: &'static str = "abandonment";
     const ABOUT: &'static str = "Cart and checkout abandonment, and what became of it";
     const EXAMPLES: &'static str = "\

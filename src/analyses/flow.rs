@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::step::nowhere;
-use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Counts, Grid, Stamps};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
 use crate::reports::set_apart;
 use crate::units::Top;
-use report::{FlowLink, FlowNode, FlowReport};
+pub use report::{FlowLink, FlowNode, FlowReport};
 
 /// What stands for the nodes of a column that are not shown by name.
 const OTHER: &str = "(other)";
@@ -43,6 +43,8 @@ pub struct FlowSpec {
 }
 
 impl Spec for FlowSpec {
+    type Report = SegmentedReport<FlowReport>;
+
     const NAME: &'static str = "flow";
     const ABOUT: &'static str =
         "The behaviour flow by position: where journeys are, where they go next and where they end";

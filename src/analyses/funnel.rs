@@ -14,14 +14,14 @@ use serde_json::{Map, Value, json};
 use super::common::{Common, Grain};
 use super::step::{self, Hit, Hop, Matcher, Step};
 use super::steps::{Rules, Ties, Work as Matching};
-use super::{Analysis, Bound, By, Notes, Question, Segmented, Spec};
+use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
 use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
 use crate::rates::{rate, wilson};
 use crate::units::Span;
-use report::{FunnelReport, StepRow};
+pub use report::{FunnelReport, StepRow};
 
 /// A funnel as written.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
@@ -44,6 +44,13 @@ pub struct FunnelSpec {
     /// Only attempts whose first step is before this time; they are followed until their window ends
     #[arg(long, value_name = "TIME")]
     pub entered_to: Option<String>,
+}
+
+impl FunnelSpec {
+    /// A funnel of steps in the step language, `view > cart >> (pay | order{price >= 10})`, with the defaults.
+    pub fn of(steps: &str) -> FunnelSpec {
+        FunnelSpec { steps: Some(steps.to_owned()), ..FunnelSpec::default() }
+    }
 }
 
 /// How much time an attempt has.
@@ -95,6 +102,8 @@ impl From<Window> for String {
 }
 
 impl Spec for FunnelSpec {
+    type Report = SegmentedReport<FunnelReport>;
+
     const NAME: &'static str = "funnel";
     const ABOUT: &'static str = "How many get through a list of steps, where they stop, and how long it takes";
     const EXAMPLES: &'static str = "\

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Grid, Stamps};
 use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ pub struct GraphSpec {
 }
 
 impl Spec for GraphSpec {
+    type Report = SegmentedReport<GraphReport>;
+
     const NAME: &'static str = "graph";
     const ABOUT: &'static str = "The transition graph by node: how often, how likely and how fast one follows another";
     const EXAMPLES: &'static str = "\
@@ -90,12 +92,14 @@ struct BoundGraph {
 
 /// How often something occurs, and for how many.
 #[derive(Debug, Default, Serialize)]
-struct Tally {
-    count: u64,
+pub struct Tally {
+    /// Occurrences.
+    pub count: u64,
     /// Journeys of the grain; called sessions at any grain.
     #[serde(rename = "sessions")]
-    journeys: u64,
-    visitors: u64,
+    pub journeys: u64,
+    /// Distinct visitors.
+    pub visitors: u64,
 }
 
 impl Tally {
@@ -110,12 +114,15 @@ impl Tally {
     }
 }
 
+/// How often a node occurs, and how often at an end of a journey.
 #[derive(Debug, Default, Serialize)]
-struct NodeCounts {
+pub struct NodeCounts {
     #[serde(flatten)]
-    tally: Tally,
-    entries: u64,
-    exits: u64,
+    pub tally: Tally,
+    /// Journeys that begin here.
+    pub entries: u64,
+    /// Journeys that end here.
+    pub exits: u64,
 }
 
 #[derive(Debug, Default)]
@@ -255,34 +262,40 @@ impl BoundGraph {
 }
 
 /// The nodes and the transitions between them, both by count.
-struct GraphReport {
-    grain: Grain,
-    min_count: u64,
-    nodes: Vec<NodeRow>,
-    transitions: Vec<TransitionRow>,
-    hidden: Hidden,
+pub struct GraphReport {
+    pub grain: Grain,
+    /// Transitions with fewer occurrences are hidden.
+    pub min_count: u64,
+    pub nodes: Vec<NodeRow>,
+    pub transitions: Vec<TransitionRow>,
+    pub hidden: Hidden,
 }
 
+/// A node of the graph.
 #[derive(Serialize)]
-struct NodeRow {
-    node: String,
+pub struct NodeRow {
+    pub node: String,
     #[serde(flatten)]
-    counts: NodeCounts,
+    pub counts: NodeCounts,
 }
 
-struct TransitionRow {
-    /// Rows of the two nodes.
-    from: usize,
-    to: usize,
-    tally: Tally,
-    time: Option<Summary>,
+/// A transition of the graph.
+pub struct TransitionRow {
+    /// The places of its two nodes in [`GraphReport::nodes`].
+    pub from: usize,
+    pub to: usize,
+    pub tally: Tally,
+    /// Seconds from the one to the other; the percentile is the 95th.
+    pub time: Option<Summary>,
 }
 
 /// What `--min-count` leaves out.
 #[derive(Default, Serialize)]
-struct Hidden {
-    transitions: u64,
-    count: u64,
+pub struct Hidden {
+    /// How many different transitions.
+    pub transitions: u64,
+    /// Their occurrences.
+    pub count: u64,
 }
 
 impl NodeRow {

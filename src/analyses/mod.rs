@@ -141,6 +141,9 @@ pub trait Question: Send + Sync {
 
 /// A question as written. The docs of its fields are the help text of its flags.
 pub trait Spec: clap::Args + DeserializeOwned + Serialize + Default + Send + Sync + 'static {
+    /// What it is answered with.
+    type Report: Report;
+
     /// Its command and its table in a job file.
     const NAME: &'static str;
     /// One line for the list of commands.

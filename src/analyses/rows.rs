@@ -43,6 +43,8 @@ const SESSION_COLUMNS: [&str; 10] = [
 ];
 
 impl Spec for SessionsSpec {
+    type Report = RowsReport;
+
     const NAME: &'static str = "sessions";
     const ABOUT: &'static str = "One row for each session: when, how long, entry and exit page, bounce";
     const EXAMPLES: &'static str = "\
@@ -65,6 +67,8 @@ clickpath sessions sample-data/shop.csv.gz --format jsonl";
 }
 
 impl Spec for JourneysSpec {
+    type Report = RowsReport;
+
     const NAME: &'static str = "journeys";
     const ABOUT: &'static str = "One row for each journey: its path and the times of its nodes";
     const EXAMPLES: &'static str = "\

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::abandonment::{PurchaseRule, Starts, times};
 use super::common::Bounce;
 use super::event_names::{CHECKOUTS, EventNames, PURCHASES};
-use super::{Analysis, Bound, Common, Notes, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING};
@@ -63,6 +63,8 @@ struct Summary {
 }
 
 impl Spec for SummarySpec {
+    type Report = SegmentedReport<SummaryReport>;
+
     const NAME: &'static str = "summary";
     const ABOUT: &'static str = "Key figures of the log: sessions, bounces, durations, conversion";
     const EXAMPLES: &'static str = "\

@@ -121,7 +121,7 @@ impl RowWriter for Tee {
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        self.0.into_iter().try_for_each(|writer| writer.finish())
+        self.0.into_iter().try_for_each(RowWriter::finish)
     }
 }
 

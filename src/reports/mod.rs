@@ -16,6 +16,7 @@ mod terminal;
 #[cfg(test)]
 mod fixtures;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
@@ -30,7 +31,7 @@ use crate::error::{Error, Result, nearest};
 pub const FORMATS: &[&dyn Format] = &[&terminal::Terminal, &json::Json, &csv::Csv];
 
 /// What a question answers with.
-pub trait Report: Send {
+pub trait Report: Any + Send {
     /// One line that says what was asked, for people.
     fn title(&self) -> String;
 

@@ -25,17 +25,82 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// Abandonment of carts and of checkouts.
+#[derive(Clone, Debug, PartialEq)]
 pub struct AbandonmentReport {
     pub cart: PartReport,
     pub checkout: PartReport,
 }
 
 /// Abandonment of one of the two.
+#[derive(Clone, Debug, PartialEq)]
 pub struct PartReport {
-    sessions: Vec<Field>,
-    visitors: Vec<Field>,
+    pub sessions: SessionsReport,
+    pub visitors: VisitorsReport,
     /// How many of the abandoned sessions came that far and no further.
-    stages: Vec<(String, u64)>,
+    pub stages: Vec<(String, u64)>,
+}
+
+/// Sessions that start a cart or checkout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionsReport {
+    pub started: u64,
+    pub completed: u64,
+    /// `recovered + too_recent + lost`.
+    pub abandoned: u64,
+    /// Abandoned of started.
+    pub rate: Option<f64>,
+    pub recovered: u64,
+    /// The log ends before it could be recovered: in neither share.
+    pub too_recent: u64,
+    pub lost: u64,
+    /// Of those recovered or lost.
+    pub recovered_share: Option<f64>,
+    pub lost_share: Option<f64>,
+    /// In millionths of the unit of the log; `None` where the events carry no value.
+    pub value_left: Option<i128>,
+}
+
+/// Visitors that start a cart or checkout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VisitorsReport {
+    pub started: u64,
+    /// With an abandoned session.
+    pub abandoned: u64,
+    /// With an abandoned session that was recovered.
+    pub recovered: u64,
+    /// Without a purchase that completes what was started, in their whole history.
+    pub never_purchased: u64,
+    /// Never purchased of started.
+    pub rate: Option<f64>,
+}
+
+impl SessionsReport {
+    fn fields(&self) -> [Field; 10] {
+        [
+            ("started", Cell::Count(self.started)),
+            ("completed", Cell::Count(self.completed)),
+            ("abandoned", Cell::Count(self.abandoned)),
+            ("rate", Cell::rate(self.rate)),
+            ("recovered", Cell::Count(self.recovered)),
+            ("too_recent", Cell::Count(self.too_recent)),
+            ("lost", Cell::Count(self.lost)),
+            ("recovered_share", Cell::rate(self.recovered_share)),
+            ("lost_share", Cell::rate(self.lost_share)),
+            ("value_left", self.value_left.map_or(Cell::Null, Cell::Money)),
+        ]
+    }
+}
+
+impl VisitorsReport {
+    fn fields(&self) -> [Field; 5] {
+        [
+            ("started", Cell::Count(self.started)),
+            ("abandoned", Cell::Count(self.abandoned)),
+            ("recovered", Cell::Count(self.recovered)),
+            ("never_purchased", Cell::Count(self.never_purchased)),
+            ("rate", Cell::rate(self.rate)),
+        ]
+    }
 }
 
 impl PartReport {
@@ -47,34 +112,34 @@ impl PartReport {
         let started = completed + abandoned;
         let visitors = &counts.visitors;
         PartReport {
-            sessions: vec![
-                ("started", Cell::Count(started)),
-                ("completed", Cell::Count(completed)),
-                ("abandoned", Cell::Count(abandoned)),
-                ("rate", share(abandoned, started)),
-                ("recovered", Cell::Count(recovered)),
-                ("too_recent", Cell::Count(too_recent)),
-                ("lost", Cell::Count(lost)),
-                ("recovered_share", share(recovered, recovered + lost)),
-                ("lost_share", share(lost, recovered + lost)),
-                ("value_left", counts.value_left.map_or(Cell::Null, Cell::Money)),
-            ],
-            visitors: vec![
-                ("started", Cell::Count(visitors.started)),
-                ("abandoned", Cell::Count(visitors.abandoned)),
-                ("recovered", Cell::Count(visitors.recovered)),
-                ("never_purchased", Cell::Count(visitors.never_purchased)),
-                ("rate", share(visitors.never_purchased, visitors.started)),
-            ],
+            sessions: SessionsReport {
+                started,
+                completed,
+                abandoned,
+                rate: rate(abandoned, started),
+                recovered,
+                too_recent,
+                lost,
+                recovered_share: rate(recovered, recovered + lost),
+                lost_share: rate(lost, recovered + lost),
+                value_left: counts.value_left,
+            },
+            visitors: VisitorsReport {
+                started: visitors.started,
+                abandoned: visitors.abandoned,
+                recovered: visitors.recovered,
+                never_purchased: visitors.never_purchased,
+                rate: rate(visitors.never_purchased, visitors.started),
+            },
             stages: stages.iter().cloned().zip(counts.stages).collect(),
         }
     }
 
     fn json(&self) -> Value {
-        let mut sessions = object(&self.sessions);
+        let mut sessions = object(&self.sessions.fields());
         let stage = |(stage, sessions): &(String, u64)| json!({ "stage": stage, "sessions": sessions });
         sessions.insert("stages".to_owned(), self.stages.iter().map(stage).collect());
-        json!({ "sessions": sessions, "visitors": object(&self.visitors) })
+        json!({ "sessions": sessions, "visitors": object(&self.visitors.fields()) })
     }
 }
 
@@ -97,7 +162,7 @@ impl Report for AbandonmentReport {
             [text(part), text(grain)].into_iter().chain(COLUMNS.map(value)).collect()
         };
         let grains = |(name, part): (&str, &PartReport)| {
-            [row(name, "session", &part.sessions), row(name, "visitor", &part.visitors)]
+            [row(name, "session", &part.sessions.fields()), row(name, "visitor", &part.visitors.fields())]
         };
         let stages = |(name, part): (&'static str, &PartReport)| -> Vec<Vec<Cell>> {
             let row = |(stage, sessions): &(String, u64)| vec![text(name), text(stage), Cell::Count(*sessions)];
@@ -117,11 +182,6 @@ impl Report for AbandonmentReport {
     fn json(&self) -> Value {
         self.parts().into_iter().map(|(name, part)| (name.to_owned(), part.json())).collect()
     }
-}
-
-/// `part` of `whole` as a cell.
-fn share(part: u64, whole: u64) -> Cell {
-    Cell::rate(rate(part, whole))
 }
 
 fn object(fields: &[Field]) -> Map<String, Value> {

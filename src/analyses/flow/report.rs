@@ -7,7 +7,7 @@ use super::{NodeCounts, OTHER};
 use crate::reports::{Cell, Report, Table, set_apart};
 
 /// The columns and the links between each and the next.
-pub(super) struct FlowReport {
+pub struct FlowReport {
     pub title: String,
     pub columns: Vec<Vec<FlowNode>>,
     pub links: Vec<FlowLink>,
@@ -15,7 +15,7 @@ pub(super) struct FlowReport {
 
 /// A node of a column. `through = entered + links in = links out + dropped + beyond`.
 #[derive(Serialize)]
-pub(super) struct FlowNode {
+pub struct FlowNode {
     pub node: String,
     pub through: u64,
     /// Journeys that begin here.
@@ -29,13 +29,13 @@ pub(super) struct FlowNode {
 }
 
 impl FlowNode {
-    pub fn named(position: usize, name: &str, counts: &NodeCounts) -> FlowNode {
+    pub(super) fn named(position: usize, name: &str, counts: &NodeCounts) -> FlowNode {
         let other = FlowNode::other(position, counts);
         FlowNode { node: set_apart(name, OTHER).into_owned(), visitors: Some(counts.visitors), ..other }
     }
 
     /// The node (other).
-    pub fn other(position: usize, counts: &NodeCounts) -> FlowNode {
+    pub(super) fn other(position: usize, counts: &NodeCounts) -> FlowNode {
         let NodeCounts { through, dropped, beyond, .. } = *counts;
         let entered = if position == 0 { through } else { 0 };
         FlowNode { node: OTHER.to_owned(), through, entered, dropped, beyond, visitors: None }
@@ -46,7 +46,7 @@ impl FlowNode {
     }
 }
 
-pub(super) struct FlowLink {
+pub struct FlowLink {
     /// Of the column in which the link begins, from 0.
     pub position: usize,
     /// Rows of the two nodes in their columns.

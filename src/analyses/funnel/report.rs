@@ -6,7 +6,7 @@ use crate::durations::Summary;
 use crate::reports::{Cell, Report, Table};
 
 /// The answer to a funnel.
-pub(super) struct FunnelReport {
+pub struct FunnelReport {
     pub title: String,
     /// Journeys of the grain: visitors or sessions.
     pub journeys: u64,
@@ -17,7 +17,7 @@ pub(super) struct FunnelReport {
 }
 
 /// One step of the answer.
-pub(super) struct StepRow {
+pub struct StepRow {
     pub step: String,
     pub entered: u64,
     pub of_first: Option<f64>,
