@@ -78,8 +78,10 @@ pub trait Analysis: Send + Sync + 'static {
     /// The answer. Floats appear only here, and everything is ordered by the report's key, then by the bytes of names.
     fn finish(&self, partial: Self::Partial, names: &Names) -> Self::Report;
 
-    /// Bytes that a partial holds, for the memory limit.
-    fn bytes(&self, partial: &Self::Partial) -> usize;
+    /// Bytes that a partial holds, for the memory limit: one that grows must say how much.
+    fn bytes(&self, _partial: &Self::Partial) -> usize {
+        size_of::<Self::Partial>()
+    }
 }
 
 /// What a question writes of journeys, partition by partition: nothing is held for the end.
@@ -130,10 +132,14 @@ pub trait Question: Send + Sync {
     fn schema(&self) -> &'static str;
 
     /// Every option in force, in the order in which it is printed.
-    fn rules(&self) -> Map<String, Value>;
+    fn rules(&self) -> Map<String, Value> {
+        Map::new()
+    }
 
-    /// What must be read for it.
-    fn needs(&self) -> Needs;
+    /// What must be read for it beside visitors and times.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
 
     /// Binds the question to the names of a run. What a reader must know goes to `notes`.
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>>;

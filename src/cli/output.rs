@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_schema::SchemaRef;
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
 use super::args::{OutputArgs, RunArgs};
 use super::printer::colored;
@@ -12,7 +12,7 @@ use super::rows::{self, RowFiles, StandardOut, Tee};
 use super::say_notes;
 use crate::error::{Error, Result};
 use crate::pipeline::Outcome;
-use crate::reports::{self, Answer, Cell, Format, Options, Report, RowWriter, Table, file, text::visible};
+use crate::reports::{self, Answer, Cell, Format, Options, PlainReport, RowWriter, Table, file, text::visible};
 
 impl OutputArgs {
     /// Finds the formats before anything is read: a wrong name must not cost a run.
@@ -133,7 +133,7 @@ pub fn write_rejects(path: &Path, outcome: &Outcome) -> Result<()> {
         rules: Map::new(),
         account: Map::new(),
         notes: Vec::new(),
-        report: Box::new(Rejects(rejects_table(outcome))),
+        report: Box::new(PlainReport { title: "Rejected records".to_owned(), tables: vec![rejects_table(outcome)] }),
     };
     let bytes = reports::find("csv")?.render(&[answer], &Options::default())?;
     file::write(path, &bytes)
@@ -151,20 +151,4 @@ fn rejects_table(outcome: &Outcome) -> Table {
     };
     let columns = ["file", "line", "reason", "record"].map(str::to_owned).to_vec();
     Table { name: "rejects", columns, rows: outcome.rejects.iter().map(row).collect() }
-}
-
-struct Rejects(Table);
-
-impl Report for Rejects {
-    fn title(&self) -> String {
-        "Rejected records".to_owned()
-    }
-
-    fn tables(&self) -> Vec<Table> {
-        vec![self.0.clone()]
-    }
-
-    fn json(&self) -> Value {
-        json!({ "rejects": self.0.rows.len() })
-    }
 }

@@ -38,12 +38,38 @@ pub trait Report: Any + Send {
     /// The answer as tidy tables: one row per thing, one value per column. The first is the main one.
     fn tables(&self) -> Vec<Table>;
 
-    /// The answer as it stands under `report` in the JSON envelope.
-    fn json(&self) -> Value;
+    /// The answer as it stands under `report` in the JSON envelope: unless it says otherwise, each table as a list of its rows.
+    fn json(&self) -> Value {
+        let row = |table: &Table, row: Vec<Cell>| -> Value {
+            table.columns.iter().cloned().zip(row.iter().map(Cell::json)).collect()
+        };
+        let rows = |mut table: Table| -> (String, Value) {
+            let rows = std::mem::take(&mut table.rows);
+            (table.name.to_owned(), rows.into_iter().map(|cells| row(&table, cells)).collect())
+        };
+        self.tables().into_iter().map(rows).collect()
+    }
 
     /// The rate that a limit on failure is about, for questions that have one; undefined if there is nothing to divide by.
     fn rate(&self) -> Option<f64> {
         None
+    }
+}
+
+/// A report that is nothing but its tables.
+#[derive(Clone, Debug)]
+pub struct PlainReport {
+    pub title: String,
+    pub tables: Vec<Table>,
+}
+
+impl Report for PlainReport {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        self.tables.clone()
     }
 }
 
