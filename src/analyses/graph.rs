@@ -13,6 +13,8 @@ use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
 use crate::ids::Code;
 use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::rates::rate;
+use crate::reports::drawing::{Drawing, DrawnLink, DrawnNode, NodeKind};
 use crate::reports::{Cell, Report, Table};
 
 /// The question `graph`, as written.
@@ -379,6 +381,42 @@ impl Report for GraphReport {
             Table { name: "transitions", columns: TRANSITIONS.map(str::to_owned).to_vec(), rows: transitions },
             Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: nodes },
         ]
+    }
+
+    /// The nodes between where journeys begin and where they end.
+    fn drawing(&self) -> Option<Drawing> {
+        let (start, end, first) = (0, 1, 2);
+        let bound = |kind, name: &str, of: fn(&NodeCounts) -> u64| DrawnNode {
+            kind,
+            name: name.to_owned(),
+            count: self.nodes.iter().map(|row| of(&row.counts)).sum(),
+            facts: Vec::new(),
+            column: None,
+        };
+        let bounds = [
+            bound(NodeKind::Start, "start", |counts| counts.entries),
+            bound(NodeKind::End, "end", |counts| counts.exits),
+        ];
+        let node = |row: &NodeRow| DrawnNode {
+            kind: NodeKind::Node,
+            name: row.node.clone(),
+            count: row.counts.tally.count,
+            facts: Vec::new(),
+            column: None,
+        };
+        let link = |from, to, count, whole| DrawnLink { from, to, count, share: rate(count, whole) };
+        let between = |row: &TransitionRow| {
+            let whole = self.nodes[row.from].counts.tally.count;
+            link(first + row.from, first + row.to, row.tally.count, whole)
+        };
+        let rows = || self.nodes.iter().enumerate();
+        let entries = rows().map(|(at, row)| link(start, first + at, row.counts.entries, bounds[0].count));
+        let exits = rows().map(|(at, row)| link(first + at, end, row.counts.exits, row.counts.tally.count));
+        // As with transitions: what occurs more rarely than asked for is left out, and never at all is no link.
+        let ends = entries.chain(exits).filter(|link| link.count >= self.min_count.max(1));
+        let links = self.transitions.iter().map(between).chain(ends).collect();
+        let nodes = bounds.iter().cloned().chain(self.nodes.iter().map(node)).collect();
+        Some(Drawing { title: Report::title(self), nodes, links, loose: 0 }.without_loose_nodes())
     }
 
     fn json(&self) -> Value {

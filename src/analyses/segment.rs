@@ -10,6 +10,7 @@ use super::{Analysis, Common};
 use crate::error::Result;
 use crate::ids::Code;
 use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
+use crate::reports::drawing::Drawing;
 use crate::reports::{Cell, Report, Table, set_apart};
 
 /// An analysis over all journeys, and over each segment of them.
@@ -213,6 +214,10 @@ impl<R: Report> Report for SegmentedReport<R> {
             }
         }
         tables
+    }
+
+    fn drawing(&self) -> Option<Drawing> {
+        self.total.drawing()
     }
 
     fn json(&self) -> Value {

@@ -218,7 +218,8 @@ fn half_of_memory() -> usize {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Form of the answer: table, json or csv [default: table on a terminal, json elsewhere, by the suffix with -o]
+    /// Form of the answer: table, json, jsonl, csv, markdown, parquet, dot or mermaid [default: table on a terminal, json
+    /// elsewhere, by the suffix with -o]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Write to this file instead (repeatable; the suffix says the form)

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{InputSpec, OutputArgs, RunArgs};
 use super::input::refuse_overwriting;
+use super::printer::Printer;
 use super::rows::{self, RowFiles, Tee};
 use super::{described, parsed, perform, say_notes};
 use crate::analyses::common::{from_table, unknown_key};
@@ -101,7 +102,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let open_rows = |name: &str, schema: &SchemaRef| -> Result<Box<dyn RowWriter>> {
         with_rows.borrow_mut().insert(name.to_owned());
         let writer = |format: &&'static dyn Format| {
-            let pending = batch.open(&format!("{name}.{}", format.suffix()))?;
+            let pending = batch.open(&format!("{name}.{}", format.suffixes()[0]))?;
             row_files.writer(pending, *format, schema, &options)
         };
         Ok(Box::new(Tee(row_formats(&formats)?.iter().map(writer).collect::<Result<_>>()?)))
@@ -113,6 +114,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         refuse_overwriting(&inputs, [&rows.path().to_owned()].into_iter())?;
         batch.keep(rows)?;
     }
+    let mut idle = formats.clone();
     for answer in &outcome.answers {
         // A form that holds the rows of a question holds nothing beside them.
         let of_rows = with_rows.borrow().contains(&answer.name);
@@ -120,8 +122,13 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             for part in format.files(answer, &options)? {
                 refuse_overwriting(&inputs, [&folder.join(&part.name)].into_iter())?;
                 batch.add(&part.name, &part.bytes)?;
+                idle.retain(|idle| idle.name() != format.name());
             }
         }
+    }
+    // No reason to lose the other files of a long run.
+    for format in idle {
+        Printer::new(&run).note(&format!("note: no answer of the job can be written as {}", format.name()));
     }
     let mut last = batch.open("run.json")?;
     let record = document(&record(&outcome, batch.files(), start.elapsed().as_secs_f64()))?;

@@ -17,7 +17,10 @@ use crate::reports::{self, Answer, Cell, Format, Options, PlainReport, RowWriter
 impl OutputArgs {
     /// Finds the formats before anything is read: a wrong name must not cost a run.
     pub fn check(&self) -> Result<()> {
-        self.format()?;
+        let format = self.format()?;
+        if let (Some(format), true) = (format, self.output.is_empty()) {
+            refuse_bytes(format, std::io::stdout().is_terminal())?;
+        }
         self.output.iter().try_for_each(|path| self.format_of(path).map(|_| ()))
     }
 
@@ -76,13 +79,13 @@ impl OutputArgs {
             Some(format) => format,
             None => reports::find(if terminal { "table" } else { "json" })?,
         };
-        if format.name() == "csv" {
-            // A table of data has no room for them.
+        if !format.holds_notes() {
             say_notes(run, answers);
         }
         let width = terminal.then(|| terminal_width().unwrap_or(100));
         let bytes = format.render(answers, &self.options(colored(run.color), width))?;
-        if terminal && format.name() == "csv" { to_stdout(&harmless(&bytes)) } else { to_stdout(&bytes) }
+        // What is made for people is harmless already, and its colours are our own.
+        if terminal && format.name() != "table" { to_stdout(&harmless(&bytes)) } else { to_stdout(&bytes) }
     }
 
     /// Writes every file, or none if one of them cannot be written.
@@ -96,6 +99,16 @@ impl OutputArgs {
         }
         file::commit_all(written)
     }
+}
+
+/// Bytes that are no text are nothing for a terminal.
+fn refuse_bytes(format: &dyn Format, terminal: bool) -> Result<()> {
+    if !terminal || !format.is_binary() {
+        return Ok(());
+    }
+    let (name, suffix) = (format.name(), format.suffixes()[0]);
+    Err(Error::question(format!("{name} is no text, and standard output is a terminal"))
+        .hint(format!("write it to a file: -o answer.{suffix}")))
 }
 
 /// Data as a terminal may show it: what a log's text could do to the terminal is shown instead.
@@ -151,4 +164,26 @@ fn rejects_table(outcome: &Outcome) -> Table {
     };
     let columns = ["file", "line", "reason", "record"].map(str::to_owned).to_vec();
     Table { name: "rejects", columns, rows: outcome.rejects.iter().map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_refused_on_a_terminal_only() {
+        let parquet = reports::find("parquet").unwrap();
+        assert!(refuse_bytes(parquet, false).is_ok());
+        let error = refuse_bytes(parquet, true).unwrap_err();
+        assert_eq!(error.advice(), Some("write it to a file: -o answer.parquet"));
+        for format in reports::FORMATS.iter().filter(|format| format.name() != "parquet") {
+            assert!(refuse_bytes(*format, true).is_ok(), "{}", format.name());
+        }
+    }
+
+    #[test]
+    fn data_on_a_terminal_is_lines_without_controls() {
+        let shown = harmless("a\tb\u{1b}[2J\n\u{202e}x\n".as_bytes());
+        assert_eq!(String::from_utf8(shown).unwrap(), "a\\tb\\u{1b}[2J\n\\u{202e}x\n");
+    }
 }

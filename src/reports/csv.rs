@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use serde_json::Value;
 
 use super::rows::{TextRows, value};
-use super::{Answer, Cell, Format, Options, OutputFile, RowWriter, Table, number, only_table};
+use super::{Answer, Cell, Format, Options, OutputFile, RowWriter, Table, number, only_table, table_files};
 use crate::error::Result;
 
 /// Characters at the start of a text that make a spreadsheet run it as a formula.
@@ -22,8 +22,8 @@ impl Format for Csv {
         "csv"
     }
 
-    fn suffix(&self) -> &'static str {
-        "csv"
+    fn suffixes(&self) -> &'static [&'static str] {
+        &["csv"]
     }
 
     fn render(&self, answers: &[Answer], options: &Options) -> Result<Vec<u8>> {
@@ -32,11 +32,7 @@ impl Format for Csv {
     }
 
     fn files(&self, answer: &Answer, options: &Options) -> Result<Vec<OutputFile>> {
-        let file = |table: Table| OutputFile {
-            name: format!("{}.{}.csv", answer.name, table.name),
-            bytes: text_of(&table, options.csv_raw).into_bytes(),
-        };
-        Ok(answer.report.tables().into_iter().map(file).collect())
+        table_files(self, answer, |table| Ok(text_of(table, options.csv_raw).into_bytes()))
     }
 
     fn holds_rows(&self) -> bool {

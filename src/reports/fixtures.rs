@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::drawing::Drawing;
 use super::{Answer, Cell, Report, Table};
 
-struct Fixture(Vec<Table>);
+struct Fixture(Vec<Table>, Option<Drawing>);
 
 impl Report for Fixture {
     fn title(&self) -> String {
@@ -13,6 +14,10 @@ impl Report for Fixture {
 
     fn tables(&self) -> Vec<Table> {
         self.0.clone()
+    }
+
+    fn drawing(&self) -> Option<Drawing> {
+        self.1.clone()
     }
 
     fn json(&self) -> Value {
@@ -28,6 +33,71 @@ pub fn text(text: &str) -> Cell {
     Cell::Text(text.to_owned())
 }
 
+/// A table with a value of every kind, and with nulls.
+pub fn every_kind() -> Table {
+    let full = vec![
+        text("view_item"),
+        Cell::Count(31_106),
+        Cell::Rate(1.0),
+        Cell::Seconds(161.25),
+        Cell::Number(-3.5),
+        Cell::Money(-1_234_500_000),
+        Cell::Time(1_710_325_274_000_000),
+    ];
+    let mut empty = vec![text("purchase"), Cell::Count(0), Cell::Rate(f64::NAN)];
+    empty.resize(full.len(), Cell::Null);
+    table("steps", &["step", "entered", "of_first", "time_s", "lift", "value", "at"], vec![full, empty])
+}
+
+/// Names that strangers might type to break out of whatever they are written into.
+pub fn hostile_names() -> Vec<String> {
+    let names = [
+        "",
+        " ",
+        "plain",
+        "say \"hi\"",
+        "\"; evil [label=\"x\"]; \"",
+        "\\\"; evil [label=\"x\"]; \"",
+        "\"] n999 [label=\"",
+        "C:\\new\\table\\",
+        "\\",
+        "\\N \\G \\l",
+        "a|b\\|c",
+        "two\nlines\r\n  click n0 href \"javascript:alert(1)\"",
+        "--> b",
+        "]]>",
+        "-->|x| n999",
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "</text><a href='javascript:alert(1)'>",
+        "&lt;b&gt; &amp; &#60;i&#62; &copy;",
+        "#quot; #60;script#62; #9829;",
+        "`**bold**` _it_ ~x~ $y$",
+        "![x](https://evil.example) www.evil.example @team #1",
+        "%%{init: {'theme': 'dark'}}%%",
+        "style n0 fill:#f00;",
+        "classDef x fill:#f00;",
+        "end",
+        "subgraph",
+        "click n0 call alert()",
+        "accTitle: x",
+        "---",
+        "*/ // # /*",
+        "gpj.\u{202e}exe",
+        "zero\u{200b}width\u{feff}",
+        "\u{1b}[2J\u{7}\u{0}\t",
+        "\u{fb02}\u{b0}\u{b0}60\u{b6}\u{df}",
+        "日本語 नमस्ते עברית ❤️ Größe",
+        "=cmd|' /C calc'!A0",
+    ];
+    names.iter().map(ToString::to_string).chain(["x\"".repeat(5_000)]).collect()
+}
+
+/// An answer that can be drawn.
+pub fn drawn(name: &str, drawing: Drawing) -> Answer {
+    Answer { name: name.to_owned(), report: Box::new(Fixture(vec![], Some(drawing))), ..answer(vec![]) }
+}
+
 /// An answer called `checkout` with these tables.
 pub fn answer(tables: Vec<Table>) -> Answer {
     Answer {
@@ -39,7 +109,7 @@ pub fn answer(tables: Vec<Table>) -> Answer {
             "nulled": {}, "visitors": 600, "sessions": 3605,
         })),
         notes: vec!["the step purchase occurs nowhere".to_owned()],
-        report: Box::new(Fixture(tables)),
+        report: Box::new(Fixture(tables, None)),
     }
 }
 

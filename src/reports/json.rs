@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use serde_json::{Map, Serializer, Value};
 
 use super::text::is_hidden;
@@ -18,8 +18,12 @@ impl Format for Json {
         "json"
     }
 
-    fn suffix(&self) -> &'static str {
-        "json"
+    fn suffixes(&self) -> &'static [&'static str] {
+        &["json"]
+    }
+
+    fn holds_notes(&self) -> bool {
+        true
     }
 
     fn render(&self, answers: &[Answer], _options: &Options) -> Result<Vec<u8>> {
@@ -35,7 +39,7 @@ impl Format for Json {
 
 /// An answer in the key order of the contract.
 #[derive(Serialize)]
-struct Envelope<'a> {
+pub(super) struct Envelope<'a> {
     schema: &'a str,
     name: &'a str,
     rules: &'a Map<String, Value>,
@@ -76,18 +80,27 @@ impl Cell {
 
 /// `value` as a pretty-printed document that ends in a newline, in the way that all of ours are written.
 pub fn document(value: &impl Serialize) -> Result<Vec<u8>> {
+    written(value, PrettyFormatter::new())
+}
+
+/// `value` as one line that ends in a newline, with the same numbers and texts as in a [`document`].
+pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
+    written(value, CompactFormatter)
+}
+
+fn written(value: &impl Serialize, layout: impl Formatter) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, Stable(PrettyFormatter::new()));
+    let mut serializer = Serializer::with_formatter(&mut bytes, Stable(layout));
     value.serialize(&mut serializer).map_err(|error| Error::bug(format!("an answer is no JSON: {error}")))?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// Pretty JSON with our numbers, and with hidden characters escaped: the values are the same, and nothing happens to
-/// a terminal that shows them.
-struct Stable(PrettyFormatter<'static>);
+/// JSON in the layout of `F` with our numbers, and with hidden characters escaped: the values are the same, and nothing
+/// happens to a terminal that shows them.
+struct Stable<F>(F);
 
-impl Formatter for Stable {
+impl<F: Formatter> Formatter for Stable<F> {
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         let text = number::float(value);
         writer.write_all(text.as_deref().unwrap_or("null").as_bytes())

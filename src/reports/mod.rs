@@ -1,14 +1,21 @@
 //! Reports → bytes. One file per output format; a new format is one new file and one line in [`FORMATS`].
 //!
-//! Reports are N + M, not N × M: a report offers a title, tables and its own JSON; a format renders only those.
+//! Reports are N + M, not N × M: a report offers a title, tables, its own JSON and perhaps a drawing; a format renders only
+//! those.
 
+pub mod drawing;
 pub mod file;
 pub mod footer;
 pub mod json;
 pub mod text;
 
 mod csv;
+mod dot;
+mod jsonl;
+mod markdown;
+mod mermaid;
 mod number;
+mod parquet;
 mod people;
 mod rows;
 mod terminal;
@@ -26,9 +33,19 @@ use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, nearest};
+use drawing::Drawing;
 
 /// Every output format. The first one is for people.
-pub const FORMATS: &[&dyn Format] = &[&terminal::Terminal, &json::Json, &csv::Csv];
+pub const FORMATS: &[&dyn Format] = &[
+    &terminal::Terminal,
+    &json::Json,
+    &jsonl::JsonLines,
+    &csv::Csv,
+    &markdown::Markdown,
+    &parquet::Parquet,
+    &dot::Dot,
+    &mermaid::Mermaid,
+];
 
 /// What a question answers with.
 pub trait Report: Any + Send {
@@ -48,6 +65,11 @@ pub trait Report: Any + Send {
             (table.name.to_owned(), rows.into_iter().map(|cells| row(&table, cells)).collect())
         };
         self.tables().into_iter().map(rows).collect()
+    }
+
+    /// The answer as nodes and links, for answers that are a graph. Of an answer by segment it is the one for all journeys.
+    fn drawing(&self) -> Option<Drawing> {
+        None
     }
 
     /// The rate that a limit on failure is about, for questions that have one; undefined if there is nothing to divide by.
@@ -143,8 +165,18 @@ pub trait Format: Sync {
     /// The name that `--format` takes.
     fn name(&self) -> &'static str;
 
-    /// How its files end, without the dot.
-    fn suffix(&self) -> &'static str;
+    /// How its files may end, without the dot. A job's files end in the first.
+    fn suffixes(&self) -> &'static [&'static str];
+
+    /// Whether its bytes are no text, and so nothing for a terminal.
+    fn is_binary(&self) -> bool {
+        false
+    }
+
+    /// Whether the notes of an answer stand in it. Where they do not they are said beside it.
+    fn holds_notes(&self) -> bool {
+        false
+    }
 
     /// All `answers` of a run as one document.
     fn render(&self, answers: &[Answer], options: &Options) -> Result<Vec<u8>>;
@@ -163,11 +195,16 @@ pub trait Format: Sync {
     /// The files of one answer of a job, whole: `NAME.SUFFIX`. Formats that hold only one table write one file for
     /// each, `NAME.TABLE.SUFFIX`; so [`Options::table`] has no say here.
     fn files(&self, answer: &Answer, options: &Options) -> Result<Vec<OutputFile>> {
-        let name = format!("{}.{}", answer.name, self.suffix());
+        let name = format!("{}.{}", answer.name, suffix(self));
         let options = Options { table: None, ..options.clone() };
         let bytes = self.render(std::slice::from_ref(answer), &options)?;
         Ok(vec![OutputFile { name, bytes }])
     }
+}
+
+/// How the files of a job end.
+fn suffix<F: Format + ?Sized>(format: &F) -> &'static str {
+    format.suffixes().first().copied().unwrap_or_default()
 }
 
 /// How the reader wants the answers.
@@ -205,7 +242,8 @@ pub fn find(name: &str) -> Result<&'static dyn Format> {
         return Ok(*format);
     }
     let names = FORMATS.iter().map(|format| format.name());
-    let hint = match nearest(name, names.clone()) {
+    let by_suffix = FORMATS.iter().find(|format| format.suffixes().contains(&name)).map(|format| format.name());
+    let hint = match by_suffix.or_else(|| nearest(name, names.clone())) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("the formats are {}", listed(names)),
     };
@@ -214,12 +252,12 @@ pub fn find(name: &str) -> Result<&'static dyn Format> {
 
 /// The format that the suffix of an output file asks for.
 pub fn find_by_path(path: &Path) -> Result<&'static dyn Format> {
-    let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
-    let format = suffix.and_then(|suffix| FORMATS.iter().find(|format| format.suffix() == suffix));
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    let format = ending.and_then(|ending| FORMATS.iter().find(|format| format.suffixes().contains(&ending.as_str())));
     if let Some(format) = format {
         return Ok(*format);
     }
-    let suffixes = FORMATS.iter().map(|format| format!(".{}", format.suffix()));
+    let suffixes = FORMATS.iter().map(|format| format!(".{}", suffix(*format)));
     Err(Error::question(format!("the name of the output file {} does not say its format", path.display()))
         .hint(format!("end it in {}, or give --format", listed(suffixes))))
 }
@@ -254,6 +292,19 @@ fn only_table(format: &dyn Format, answers: &[Answer], options: &Options) -> Res
     })
 }
 
+/// The files of one answer of a job in a format that holds one table: a file for each, `NAME.TABLE.SUFFIX`.
+fn table_files(
+    format: &dyn Format,
+    answer: &Answer,
+    bytes: impl Fn(&Table) -> Result<Vec<u8>>,
+) -> Result<Vec<OutputFile>> {
+    let file = |table: &Table| {
+        let name = format!("{}.{}.{}", answer.name, table.name, suffix(format));
+        Ok(OutputFile { name, bytes: bytes(table)? })
+    };
+    answer.report.tables().iter().map(file).collect()
+}
+
 /// `a, b, c`, for hints.
 fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
@@ -266,21 +317,32 @@ mod tests {
 
     #[test]
     fn a_format_is_found_by_name_and_slips_are_pointed_at() {
-        assert_eq!(find("csv").unwrap().suffix(), "csv");
+        assert_eq!(find("csv").unwrap().suffixes(), ["csv"]);
         let error = find("jsn").err().unwrap();
         assert_eq!(error.to_string(), "no output format is called `jsn`");
         assert_eq!(error.advice(), Some("did you mean json?"));
-        assert_eq!(find("\u{1b}").err().unwrap().advice(), Some("the formats are table, json, csv"));
+        // A suffix is no name, but says which one was meant.
+        for (suffix, hint) in [("md", "did you mean markdown?"), ("gv", "did you mean dot?")] {
+            assert_eq!(find(suffix).err().unwrap().advice(), Some(hint));
+        }
+        let all = "the formats are table, json, jsonl, csv, markdown, parquet, dot, mermaid";
+        assert_eq!(find("\u{1b}").err().unwrap().advice(), Some(all));
     }
 
     #[test]
     fn a_format_is_found_by_suffix() {
         assert_eq!(find_by_path(Path::new("out/report.v2.JSON")).unwrap().name(), "json");
         assert_eq!(find_by_path(Path::new("report.txt")).unwrap().name(), "table");
+        for (path, name) in [("a.ndjson", "jsonl"), ("a.gv", "dot"), ("a.MMD", "mermaid"), ("a.parquet", "parquet")] {
+            assert_eq!(find_by_path(Path::new(path)).unwrap().name(), name);
+        }
         for path in ["report", "report.xlsx", ".json", "a.json/report"] {
             let error = find_by_path(Path::new(path)).err().unwrap();
             assert_eq!(error.to_string(), format!("the name of the output file {path} does not say its format"));
-            assert_eq!(error.advice(), Some("end it in .txt, .json, .csv, or give --format"));
+            assert_eq!(
+                error.advice(),
+                Some("end it in .txt, .json, .jsonl, .csv, .md, .parquet, .dot, .mmd, or give --format")
+            );
         }
     }
 
@@ -289,7 +351,7 @@ mod tests {
         for (place, format) in FORMATS.iter().enumerate() {
             for other in &FORMATS[..place] {
                 assert_ne!(format.name(), other.name());
-                assert_ne!(format.suffix(), other.suffix());
+                assert!(!format.suffixes().iter().any(|suffix| other.suffixes().contains(suffix)));
             }
         }
     }

@@ -41,7 +41,7 @@ pub fn counted(value: u64, noun: &str) -> String {
 }
 
 /// `53.1%`
-fn rate(fraction: f64) -> String {
+pub fn rate(fraction: f64) -> String {
     let percent = rounded(fraction * 100.0, 1);
     if percent == "100.0" && fraction < 1.0 {
         return ">99.9%".to_owned();

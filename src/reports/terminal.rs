@@ -34,8 +34,12 @@ impl Format for Terminal {
         "table"
     }
 
-    fn suffix(&self) -> &'static str {
-        "txt"
+    fn suffixes(&self) -> &'static [&'static str] {
+        &["txt"]
+    }
+
+    fn holds_notes(&self) -> bool {
+        true
     }
 
     fn render(&self, answers: &[Answer], options: &Options) -> Result<Vec<u8>> {

@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{NodeCounts, OTHER};
+use crate::rates::rate;
+use crate::reports::drawing::{Drawing, DrawnLink, DrawnNode, NodeKind};
 use crate::reports::{Cell, Report, Table, set_apart};
 
 /// The columns and the links between each and the next.
@@ -92,6 +94,29 @@ impl Report for FlowReport {
             },
             Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: nodes.map(node).collect() },
         ]
+    }
+
+    /// Each column of nodes with the links to the next.
+    fn drawing(&self) -> Option<Drawing> {
+        let nodes = self.columns.iter().enumerate().flat_map(|(at, column)| column.iter().map(move |node| (at, node)));
+        let node = |(at, node): (usize, &FlowNode)| DrawnNode {
+            kind: if node.is_named() { NodeKind::Node } else { NodeKind::Other },
+            name: node.node.clone(),
+            count: node.through,
+            facts: vec![("dropped", node.dropped), ("beyond", node.beyond)],
+            column: Some(at),
+        };
+        // Numbers of the nodes run through all columns.
+        let begins = self.columns.iter().scan(0, |next, column| Some(std::mem::replace(next, *next + column.len())));
+        let begins: Vec<usize> = begins.collect();
+        let link = |link: &FlowLink| DrawnLink {
+            from: begins[link.position] + link.from,
+            to: begins[link.position + 1] + link.to,
+            count: link.count,
+            share: rate(link.count, self.columns[link.position][link.from].through),
+        };
+        let (nodes, links) = (nodes.map(node).collect(), self.links.iter().map(link).collect());
+        Some(Drawing { title: self.title.clone(), nodes, links, loose: 0 })
     }
 
     fn json(&self) -> Value {
