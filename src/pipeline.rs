@@ -13,6 +13,7 @@ mod read;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
 use rayon::ThreadPoolBuilder;
@@ -21,7 +22,7 @@ use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::events::{Account, Clock, Mapping, PageRule, Reading, Reject, Roles, Scan, Tally, by_name};
-use crate::journeys::{Names, Needs};
+use crate::journeys::{Names, Needs, PARTITIONS};
 use crate::reports::{Answer, RowWriter};
 use crate::sources::{self, Source, TextOptions};
 use crate::sync::unlocked;
@@ -106,6 +107,22 @@ pub struct Outcome {
     pub visitors: u64,
     /// The most memory that was counted at one time, in bytes.
     pub peak_memory: usize,
+    /// Partitions that have visitors.
+    pub partitions: usize,
+    pub timings: Timings,
+}
+
+/// How long each part of a run took. Never part of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Opening the files and finding their columns.
+    pub open: Duration,
+    /// Reading them into partitions, and closing the dictionaries.
+    pub read: Duration,
+    /// Asking all questions of all partitions.
+    pub fold: Duration,
+    /// Making reports of what was counted.
+    pub finish: Duration,
 }
 
 /// What was found about one input file.
@@ -139,6 +156,7 @@ pub fn run_with_rows(
     limits: &Limits,
     progress: &Progress,
 ) -> Result<Outcome> {
+    let mut clock = Stopwatch::start();
     let mut needs = Needs::default();
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check(&needs)?;
@@ -147,6 +165,7 @@ pub fn run_with_rows(
     progress.total_bytes.store(files.iter().map(|file| file.source.bytes()).sum(), Ordering::Relaxed);
     let pool = ThreadPoolBuilder::new().num_threads(limits.threads).build().map_err(|e| Error::bug(e.to_string()))?;
     let budget = Budget::new(limits.memory);
+    let open = clock.lap();
 
     let read = read(&pool, &files, &reading, &budget, progress)?;
     let Tally { account: counted, rejects, span } = read.tally;
@@ -156,6 +175,7 @@ pub fn run_with_rows(
     let mut names = Names::new(&needs, events, pages, dimensions, span);
     names.zone = input.reading.clock.zone();
     let Questions { questions, filters, notes } = bind(asked, &names, open_rows, limits)?;
+    let read_time = clock.lap();
     let fold = Fold {
         partitions: &read.partitions,
         names: &names,
@@ -165,6 +185,7 @@ pub fn run_with_rows(
         budget: &budget,
     };
     let folded = fold.run(&pool)?;
+    let fold_time = clock.lap();
 
     let shared_notes = account::notes(&counted, &files);
     let mut answers = Vec::new();
@@ -172,17 +193,18 @@ pub fn run_with_rows(
         let extent = question.filter.map_or(&folded.all, |filter| &folded.filtered[filter]);
         let rule = asked.question.needs().sessions.first().map(|rule| names.session(rule)).transpose()?;
         let account = account(&counted, extent, rule, question.bound.left_out(&state));
-        if let Some(rows) = question.rows {
-            unlocked(rows).finish()?;
-        }
-        answers.push(Answer {
+        let answer = Answer {
             schema: asked.question.schema().to_owned(),
             name: asked.name.clone(),
             rules: asked.question.rules(),
             account,
             notes: [notes, shared_notes.clone()].concat(),
             report: question.bound.finish(state, &names),
-        });
+        };
+        if let Some(rows) = question.rows {
+            unlocked(rows).finish(&answer)?;
+        }
+        answers.push(answer);
     }
     Ok(Outcome {
         answers,
@@ -191,6 +213,8 @@ pub fn run_with_rows(
         files: files.into_iter().map(|file| file.facts).collect(),
         visitors: folded.all.visitors,
         peak_memory: budget.peak(),
+        partitions: (0..PARTITIONS).filter(|&partition| read.partitions.events(partition) > 0).count(),
+        timings: Timings { open, read: read_time, fold: fold_time, finish: clock.lap() },
     })
 }
 
@@ -223,6 +247,21 @@ fn bind(asked: &[Asked], names: &Names, open_rows: &OpenRows<'_>, limits: &Limit
         all.notes.push(notes.into_lines());
     }
     Ok(all)
+}
+
+/// Measures one part of a run after the other.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    /// The time since the last call.
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.0, now)
+    }
 }
 
 /// Conditions are bits of one word.

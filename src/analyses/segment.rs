@@ -1,7 +1,7 @@
 //! Any question once more for each segment of its journeys: written once, for all analyses.
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::facts::{By, Facts};
@@ -203,8 +203,9 @@ impl<R: Report> Report for SegmentedReport<R> {
             return tables;
         }
         let all = vec![ALL.to_owned(); self.by.len()];
+        let by = columns_apart(&self.by, tables.iter().flat_map(|table| &table.columns));
         for table in &mut tables {
-            table.columns.splice(0..0, self.by.iter().cloned());
+            table.columns.splice(0..0, by.iter().cloned());
             table.rows = std::mem::take(&mut table.rows).into_iter().map(|row| prefixed(&all, row)).collect();
         }
         for (values, segment) in &self.segments {
@@ -237,6 +238,40 @@ impl<R: Report> Report for SegmentedReport<R> {
     }
 }
 
+/// Names for the columns of the dimensions that differ from each other and from those of the tables: a dimension `step`
+/// becomes `by_step`. Many readers of tables do not tell `Step` from `step`.
+fn columns_apart<'a>(by: &[String], own: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut taken: HashSet<String, RandomState> = own.map(|column| column.to_lowercase()).collect();
+    let apart = |name: &String| {
+        let mut name = name.clone();
+        while !taken.insert(name.to_lowercase()) {
+            name.insert_str(0, "by_");
+        }
+        name
+    };
+    by.iter().map(apart).collect()
+}
+
 fn prefixed(values: &[String], row: Vec<Cell>) -> Vec<Cell> {
     values.iter().cloned().map(Cell::Text).chain(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_dimensions_differ_from_all_others() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let own = names(&["step", "value", "by_value"]);
+        let cases: [(&[&str], &[&str]); 4] = [
+            (&["device", "source"], &["device", "source"]),
+            (&["step", "Step"], &["by_step", "by_by_Step"]),
+            (&["value"], &["by_by_value"]),
+            (&["device", "device"], &["device", "by_device"]),
+        ];
+        for (by, columns) in cases {
+            assert_eq!(columns_apart(&names(by), own.iter()), columns);
+        }
+    }
 }

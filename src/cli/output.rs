@@ -45,7 +45,10 @@ impl OutputArgs {
             return Err(Error::question("rows are one table: --table has nothing to choose"));
         }
         if self.output.is_empty() {
-            return self.format()?.map_or(Ok(()), |format| rows::check(format, None));
+            let format = self.format()?.unwrap_or(reports::find(ROWS_TO_A_PIPE)?);
+            refuse_bytes(format, std::io::stdout().is_terminal())?;
+            // People are shown the first rows.
+            return if format.name() == "table" { Ok(()) } else { rows::check(format, None) };
         }
         self.output.iter().try_for_each(|path| rows::check(self.format_of(path)?, Some(path)))
     }
@@ -65,7 +68,9 @@ impl OutputArgs {
             None => reports::find(if terminal { "table" } else { ROWS_TO_A_PIPE })?,
         };
         let width = terminal.then(|| terminal_width().unwrap_or(100));
-        format.rows(schema, Box::new(StandardOut::new(terminal)), &self.options(colored(run.color), width))
+        // What is made for people is harmless already, and its colours are our own.
+        let harmful = terminal && format.name() != "table";
+        format.rows(schema, Box::new(StandardOut::new(harmful)), &self.options(colored(run.color), width))
     }
 
     /// Writes all answers to each output: standard output if no other is named.

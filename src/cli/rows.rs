@@ -10,7 +10,7 @@ use arrow_schema::SchemaRef;
 use super::output::harmless;
 use crate::error::{Error, Result};
 use crate::reports::file::Pending;
-use crate::reports::{Format, Options, RowWriter};
+use crate::reports::{Answer, Format, Options, RowWriter};
 use crate::sync::lock;
 
 /// Files that rows go to. They get their names when all is done.
@@ -68,7 +68,7 @@ impl Write for FileOut {
 
 /// Standard output. A reader that has gone away (`| head`) has what it wanted: the rest goes nowhere.
 pub struct StandardOut {
-    /// Whether a terminal reads along: what a log's text could do to it is shown instead.
+    /// Whether a terminal reads along what may do something to it: what a log's text could do is shown instead.
     terminal: bool,
     closed: bool,
 }
@@ -120,8 +120,8 @@ impl RowWriter for Tee {
         self.0.iter_mut().try_for_each(|writer| writer.write(rows))
     }
 
-    fn finish(self: Box<Self>) -> Result<()> {
-        self.0.into_iter().try_for_each(RowWriter::finish)
+    fn finish(self: Box<Self>, answer: &Answer) -> Result<()> {
+        self.0.into_iter().try_for_each(|writer| writer.finish(answer))
     }
 }
 

@@ -8,11 +8,15 @@ use arrow_schema::SchemaRef;
 use serde_json::Value;
 
 use super::rows::{TextRows, value};
+use super::text::is_hidden;
 use super::{Answer, Cell, Format, Options, OutputFile, RowWriter, Table, number, only_table, table_files};
 use crate::error::Result;
 
-/// Characters at the start of a text that make a spreadsheet run it as a formula.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// Characters at the start of a text that make a spreadsheet run it as a formula; wide ones do so in East Asian versions.
+const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// White space at the start of a text that some spreadsheets drop before they look.
+const DROPPED_STARTS: [char; 3] = ['\t', '\r', '\n'];
 
 /// The report's first table, or the one asked for.
 pub struct Csv;
@@ -106,7 +110,9 @@ fn field(cell: &Cell, raw: bool) -> Cow<'_, str> {
 }
 
 fn text_field(text: &str, raw: bool) -> Cow<'_, str> {
-    let is_formula = text.starts_with(FORMULA_STARTS);
+    // A byte order mark, for one, is gone before the spreadsheet looks.
+    let seen = text.trim_start_matches(is_hidden);
+    let is_formula = seen.starts_with(FORMULA_STARTS) || text.starts_with(DROPPED_STARTS);
     let guarded = if is_formula && !raw { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) };
     if guarded.is_empty() || guarded.contains([',', '"', '\n', '\r']) {
         return Cow::Owned(format!("\"{}\"", guarded.replace('"', "\"\"")));
@@ -116,7 +122,7 @@ fn text_field(text: &str, raw: bool) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{answer, table, text};
+    use super::super::fixtures::{answer, table, text, written_rows};
     use super::*;
 
     fn rendered(table: Table, options: &Options) -> String {
@@ -165,11 +171,11 @@ purchase,0,,,,,
 
     #[test]
     fn formulas_are_disarmed_unless_raw_is_asked_for() {
-        let names = ["=1+1", "+1", "-1", "@sum(a,b)", "\tx", "\rx", "a=1", "'=1"];
+        let names = ["=1+1", "+1", "-1", "@sum(a,b)", "\tx", "\rx", "\u{feff}=1", "＝1", "a=1", "'=1"];
         let formulas = || table("names", &["=name"], names.iter().map(|name| vec![text(name)]).collect());
-        let safe = "'=name\n'=1+1\n'+1\n'-1\n\"'@sum(a,b)\"\n'\tx\n\"'\rx\"\na=1\n'=1\n";
+        let safe = "'=name\n'=1+1\n'+1\n'-1\n\"'@sum(a,b)\"\n'\tx\n\"'\rx\"\n'\u{feff}=1\n'＝1\na=1\n'=1\n";
         assert_eq!(rendered(formulas(), &Options::default()), safe);
-        let raw = "=name\n=1+1\n+1\n-1\n\"@sum(a,b)\"\n\tx\n\"\rx\"\na=1\n'=1\n";
+        let raw = "=name\n=1+1\n+1\n-1\n\"@sum(a,b)\"\n\tx\n\"\rx\"\n\u{feff}=1\n＝1\na=1\n'=1\n";
         assert_eq!(rendered(formulas(), &Options { csv_raw: true, ..Options::default() }), raw);
     }
 
@@ -204,5 +210,13 @@ purchase,0,,,,,
         let files = Csv.files(&answer, &options).unwrap();
         let file = |name: &str, bytes: &[u8]| OutputFile { name: name.into(), bytes: bytes.into() };
         assert_eq!(files, [file("checkout.steps.csv", b"a\n"), file("checkout.links.csv", b"b\n")]);
+    }
+
+    #[test]
+    fn rows_are_a_line_each() {
+        let expected = "visitor,number,events,duration_s,bounce,path\n\
+            a,1,7,161.5,true,\"[\"\"home\"\",\"\"x\\n\u{202e}\"\"]\"\n\
+            '=b,2,,0.0,false,[]\nc,3,9,1.0,false,\"[\"\"home\"\"]\"\n";
+        assert_eq!(written_rows(&Csv, &Options::default()), expected);
     }
 }

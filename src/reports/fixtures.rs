@@ -1,9 +1,15 @@
 //! Answers to test formats with.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::{Map, Value, json};
 
 use super::drawing::Drawing;
-use super::{Answer, Cell, Report, Table};
+use super::{Answer, Cell, Format, Options, Report, Table};
 
 struct Fixture(Vec<Table>, Option<Drawing>);
 
@@ -118,4 +124,63 @@ pub fn object(value: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         other => panic!("not an object: {other}"),
     }
+}
+
+/// Rows of journeys in two batches.
+pub fn rows() -> (SchemaRef, Vec<RecordBatch>) {
+    let item = Arc::new(Field::new("item", DataType::Utf8, false));
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("visitor", DataType::Utf8, false),
+        Field::new("number", DataType::UInt32, false),
+        Field::new("events", DataType::UInt64, true),
+        Field::new("duration_s", DataType::Float64, false),
+        Field::new("bounce", DataType::Boolean, false),
+        Field::new("path", DataType::List(item.clone()), false),
+    ]));
+    let batch = |rows: &[(&str, u32, Option<u64>, f64, bool, &[&str])]| {
+        let mut paths = ListBuilder::new(StringBuilder::new()).with_field(item.clone());
+        rows.iter().for_each(|row| paths.append_value(row.5.iter().map(|name| Some(*name))));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
+            Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.1))),
+            Arc::new(rows.iter().map(|row| row.2).collect::<UInt64Array>()),
+            Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.3))),
+            Arc::new(rows.iter().map(|row| Some(row.4)).collect::<BooleanArray>()),
+            Arc::new(paths.finish()),
+        ];
+        RecordBatch::try_new(schema.clone(), columns).unwrap()
+    };
+    let first = batch(&[("a", 1, Some(7), 161.5, true, &["home", "x\n\u{202e}"]), ("=b", 2, None, 0.0, false, &[])]);
+    let second = batch(&[("c", 3, Some(9), 1.0, false, &["home"])]);
+    (schema, vec![first, second])
+}
+
+/// Bytes that a writer has written to and that can still be looked at.
+#[derive(Clone, Default)]
+pub struct SharedBytes(Arc<Mutex<Vec<u8>>>);
+
+impl SharedBytes {
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Write for SharedBytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What `format` writes of [`rows`] as text.
+pub fn written_rows(format: &dyn Format, options: &Options) -> String {
+    let (schema, batches) = rows();
+    let out = SharedBytes::default();
+    let mut writer = format.rows(&schema, Box::new(out.clone()), options).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.finish(&answer(vec![])).unwrap();
+    String::from_utf8(out.bytes()).unwrap()
 }

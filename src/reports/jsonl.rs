@@ -3,10 +3,15 @@
 //! One answer is one tidy table, as in CSV: a line per row, an object with a key per column. Several answers have no table
 //! in common: each is one line, the same envelope as in JSON.
 
+use std::io::Write;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
 use super::json::{Envelope, line};
-use super::{Answer, Format, Options, OutputFile, Table, only_table, table_files};
+use super::rows::{TextRows, value};
+use super::{Answer, Format, Options, OutputFile, RowWriter, Table, only_table, table_files};
 use crate::error::Result;
 
 /// The rows of one table, or one envelope for each of several answers.
@@ -32,6 +37,20 @@ impl Format for JsonLines {
     fn files(&self, answer: &Answer, _options: &Options) -> Result<Vec<OutputFile>> {
         table_files(self, answer, rows)
     }
+
+    fn holds_rows(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, schema: &SchemaRef, out: Box<dyn Write + Send>, _options: &Options) -> Result<Box<dyn RowWriter>> {
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let row = move |rows: &RecordBatch, row: usize, out: &mut Vec<u8>| {
+            let fields = names.iter().cloned().zip(rows.columns().iter().map(|column| value(column, row)));
+            out.extend(line(&Value::Object(fields.collect()))?);
+            Ok(())
+        };
+        Ok(Box::new(TextRows::new(out, b"", row)?))
+    }
 }
 
 fn rows(table: &Table) -> Result<Vec<u8>> {
@@ -45,7 +64,7 @@ fn rows(table: &Table) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{answer, every_kind, table, text};
+    use super::super::fixtures::{answer, every_kind, table, text, written_rows};
     use super::*;
 
     fn rendered(answers: &[Answer], options: &Options) -> String {
@@ -94,5 +113,14 @@ mod tests {
         let files = JsonLines.files(&answer, &Options::default()).unwrap();
         let file = |name: &str, bytes: &[u8]| OutputFile { name: name.into(), bytes: bytes.into() };
         assert_eq!(files, [file("checkout.steps.jsonl", b"{\"a\":\"x\"}\n"), file("checkout.links.jsonl", b"")]);
+    }
+
+    #[test]
+    fn rows_are_a_line_each() {
+        let expected = r#"{"visitor":"a","number":1,"events":7,"duration_s":161.5,"bounce":true,"path":["home","x\n\u202e"]}
+{"visitor":"=b","number":2,"events":null,"duration_s":0.0,"bounce":false,"path":[]}
+{"visitor":"c","number":3,"events":9,"duration_s":1.0,"bounce":false,"path":["home"]}
+"#;
+        assert_eq!(written_rows(&JsonLines, &Options::default()), expected);
     }
 }

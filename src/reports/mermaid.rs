@@ -70,22 +70,30 @@ fn brackets(kind: NodeKind) -> [&'static str; 2] {
 /// Text in one line, in which everything that could mean something to Mermaid or to HTML is an entity of Mermaid.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in visible(text).chars() {
-        if is_plain(character) {
+    let (shown, mut before) = (visible(text), None);
+    let mut rest = shown.chars().peekable();
+    while let Some(character) = rest.next() {
+        if is_plain(before, character, rest.peek().copied()) {
             escaped.push(character);
         } else {
             _ = write!(escaped, "#{};", u32::from(character));
         }
+        before = Some(character);
     }
     escaped
 }
 
-/// Letters and digits of any script and the signs of paths. Mermaid itself writes entities with ﬂ, ° and ¶ß, and reads
-/// those of a log as its own.
-fn is_plain(character: char) -> bool {
+/// Letters and digits of any script, and signs inside of words.
+fn is_plain(before: Option<char>, character: char, after: Option<char>) -> bool {
+    let in_word = || [before, after].iter().all(|beside| beside.is_some_and(char::is_alphanumeric));
     match character {
+        // Mermaid itself writes entities with these, and reads those of a log as its own.
         'ﬂ' | '¶' | 'ß' | '°' => false,
-        ' ' | '_' | '-' | '/' | '.' | ',' | '…' => true,
+        ',' | '/' => true,
+        // Newer versions read labels as markdown: lists, emphasis, links to www.…
+        ' ' | '-' => before.is_some(),
+        '_' => in_word(),
+        '.' => in_word() && before != Some('w') && before != Some('W'),
         other => other.is_alphanumeric() || !other.is_ascii(),
     }
 }
@@ -141,6 +149,11 @@ mod tests {
             ("\"]", "#34;#93;"),
             ("<b>", "#60;b#62;"),
             ("#quot;", "#35;quot#59;"),
+            ("1. one", "1#46; one"),
+            ("- one", "#45; one"),
+            ("_it_", "#95;it#95;"),
+            ("www.evil.example", "www#46;evil.example"),
+            ("/product/42.html", "/product/42.html"),
             ("two\nlines", "two#92;nlines"),
             ("ﬂ°°60¶ß", "#64258;#176;#176;60#182;#223;"),
         ];

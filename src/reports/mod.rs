@@ -156,8 +156,8 @@ pub fn set_apart<'a>(name: &'a str, label: &str) -> Cow<'a, str> {
 pub trait RowWriter: Send {
     fn write(&mut self, rows: &RecordBatch) -> Result<()>;
 
-    /// Writes what ends the rows. A writer that is dropped before has written nothing whole.
-    fn finish(self: Box<Self>) -> Result<()>;
+    /// Writes what ends the rows of `answer`. A writer that is dropped before has written nothing whole.
+    fn finish(self: Box<Self>, answer: &Answer) -> Result<()>;
 }
 
 /// A way to write answers down.

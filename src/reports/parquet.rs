@@ -12,19 +12,22 @@
 //! knows, so that files of different days fit together. What else is in an answer stands in the file's key-value metadata:
 //! `clickpath.schema`, `.name` and `.table` as text, `.rules`, `.account` and `.notes` as JSON.
 
+mod rows;
+
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow_schema::{Field, Schema};
+use arrow_schema::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::json::line;
-use super::{Answer, Cell, Format, Options, OutputFile, Table, only_table, table_files};
+use super::{Answer, Cell, Format, Options, OutputFile, RowWriter, Table, only_table, table_files};
 use crate::error::{Error, Result};
 
 /// The report's first table, or the one asked for.
@@ -32,6 +35,9 @@ pub struct Parquet;
 
 /// Digits of money, and those after the point.
 const MONEY: (u8, i8) = (38, 6);
+
+/// Rows of one row group: those of the group at hand wait in memory.
+const GROUP: usize = 1 << 17;
 
 impl Format for Parquet {
     fn name(&self) -> &'static str {
@@ -55,18 +61,24 @@ impl Format for Parquet {
     fn files(&self, answer: &Answer, _options: &Options) -> Result<Vec<OutputFile>> {
         table_files(self, answer, |table| file_of(table, answer))
     }
+
+    fn holds_rows(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, schema: &SchemaRef, out: Box<dyn Write + Send>, _options: &Options) -> Result<Box<dyn RowWriter>> {
+        Ok(Box::new(rows::ParquetRows::new(schema, out)?))
+    }
 }
 
 fn file_of(table: &Table, answer: &Answer) -> Result<Vec<u8>> {
     let batch = batch(table)?;
-    let level = ZstdLevel::try_new(3).map_err(|error| unwritten(table, &error))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_key_value_metadata(Some(metadata(table, answer)?))
-        .build();
+    let metadata = metadata(table.name, answer)?;
     let mut bytes = Vec::new();
-    let written = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).and_then(|mut writer| {
+    let written = properties().and_then(|properties| {
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties))?;
         writer.write(&batch)?;
+        metadata.into_iter().for_each(|entry| writer.append_key_value_metadata(entry));
         writer.close()
     });
     written.map_err(|error| unwritten(table, &error))?;
@@ -77,7 +89,13 @@ fn unwritten(table: &Table, error: &dyn std::fmt::Display) -> Error {
     Error::bug(format!("the table {} cannot be written as Parquet: {error}", table.name))
 }
 
-fn metadata(table: &Table, answer: &Answer) -> Result<Vec<KeyValue>> {
+/// How all of our files are written.
+fn properties() -> parquet::errors::Result<WriterProperties> {
+    let compression = Compression::ZSTD(ZstdLevel::try_new(3)?);
+    Ok(WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(GROUP)).build())
+}
+
+fn metadata(table: &str, answer: &Answer) -> Result<Vec<KeyValue>> {
     let entry = |key: &str, value: String| KeyValue::new(format!("clickpath.{key}"), value);
     let json = |key: &str, value: Result<Vec<u8>>| {
         let text = String::from_utf8_lossy(&value?).trim_end().to_owned();
@@ -86,7 +104,7 @@ fn metadata(table: &Table, answer: &Answer) -> Result<Vec<KeyValue>> {
     Ok(vec![
         entry("schema", answer.schema.clone()),
         entry("name", answer.name.clone()),
-        entry("table", table.name.to_owned()),
+        entry("table", table.to_owned()),
         json("rules", line(&answer.rules))?,
         json("account", line(&answer.account))?,
         json("notes", line(&answer.notes))?,

@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use serde_json::Value;
 
-use super::{RowWriter, number};
+use super::{Answer, RowWriter, number};
 use crate::error::{Error, Result};
 
 /// The value of a row as it stands in JSON: as those of reports, see [`Cell::json`](super::Cell::json).
@@ -60,7 +60,7 @@ impl<F: FnMut(&RecordBatch, usize, &mut Vec<u8>) -> Result<()> + Send> RowWriter
         self.out.write_all(&self.text).map_err(|error| unwritten(&error))
     }
 
-    fn finish(mut self: Box<Self>) -> Result<()> {
+    fn finish(mut self: Box<Self>, _answer: &Answer) -> Result<()> {
         self.out.flush().map_err(|error| unwritten(&error))
     }
 }

@@ -1,10 +1,15 @@
 //! Answers for people: `--format table`.
 
+mod rows;
+
+use std::io::Write;
+
+use arrow_schema::SchemaRef;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, TableComponent, Width};
 
 use super::text::visible;
-use super::{Answer, Cell, Format, Options, Table, footer, people, wanted_tables};
+use super::{Answer, Cell, Format, Options, RowWriter, Table, footer, people, wanted_tables};
 use crate::error::Result;
 
 /// Blanks between two columns.
@@ -47,6 +52,11 @@ impl Format for Terminal {
         let texts: Result<Vec<_>> = answers.iter().map(|answer| text_of(answer, alone, options)).collect();
         Ok(texts?.join("\n").into_bytes())
     }
+
+    /// The first rows and how many more there are: for people, and so nothing that a job keeps.
+    fn rows(&self, schema: &SchemaRef, out: Box<dyn Write + Send>, options: &Options) -> Result<Box<dyn RowWriter>> {
+        Ok(Box::new(rows::FirstRows::new(schema, out, options.clone())))
+    }
 }
 
 /// One answer, its parts a blank line apart.
@@ -86,11 +96,14 @@ fn table_lines(table: &Table, whole: &str, options: &Options) -> Vec<String> {
         lines.push("(no rows)".to_owned());
     }
     let hidden = table.rows.len() - shown.len();
-    if hidden > 0 {
-        let rows = people::counted(hidden as u64, "more row");
-        lines.push(format!("… and {rows}; {whole} has them all"));
-    }
+    lines.extend(left_out(hidden as u64, whole));
     lines
+}
+
+/// How many rows are not shown, if there are such, and where they are.
+fn left_out(hidden: u64, whole: &str) -> Option<String> {
+    let rows = people::counted(hidden, "more row");
+    (hidden > 0).then(|| format!("… and {rows}; {whole} has them all"))
 }
 
 /// A single long row as one line per value: nobody reads a row of 14 columns.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
-use super::super::fixtures::{answer, every_kind, hostile_names, table, text};
+use super::super::fixtures::{SharedBytes, answer, every_kind, hostile_names, rows, table, text};
 use super::*;
 
 /// What a reader finds in the file of these answers: the rows and the key-value metadata.
@@ -137,4 +137,50 @@ fn the_table_asked_for_is_written_and_a_job_writes_all() {
     assert_eq!(read_bytes(files[1].bytes.clone()).0, links);
     let error = Parquet.render(&[answer(vec![]), answer(vec![])], &Options::default()).unwrap_err();
     assert_eq!(error.to_string(), "parquet holds one table, and there are 2 answers");
+}
+
+#[test]
+fn rows_are_written_group_by_group_with_signed_counts() {
+    let (schema, batches) = rows();
+    let out = SharedBytes::default();
+    let mut writer = Parquet.rows(&schema, Box::new(out.clone()), &Options::default()).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.finish(&answer(vec![])).unwrap();
+    let (batch, entries) = read_bytes(out.bytes());
+    assert_eq!(batch.num_rows(), 3);
+    assert_eq!(types(&batch)[..3], [DataType::Utf8, DataType::Int64, DataType::Int64]);
+    assert_eq!(batch.schema().fields()[3..], schema.fields()[3..]);
+    assert_eq!(batch.column(1).as_primitive::<Int64Type>().values(), &[1, 2, 3]);
+    assert_eq!(batch.column(2).as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(7), None, Some(9)]);
+    assert!(entries.contains(&("clickpath.table".to_owned(), "rows".to_owned())));
+    assert!(entries.iter().any(|(key, value)| key == "clickpath.account" && value.contains("31106")));
+}
+
+#[test]
+fn a_writer_that_is_dropped_has_written_nothing_whole() {
+    let (schema, batches) = rows();
+    let out = SharedBytes::default();
+    let mut writer = Parquet.rows(&schema, Box::new(out.clone()), &Options::default()).unwrap();
+    writer.write(&batches[0]).unwrap();
+    drop(writer);
+    assert!(ParquetRecordBatchReaderBuilder::try_new(Bytes::from(out.bytes())).is_err());
+}
+
+#[test]
+fn a_disk_that_is_full_is_no_bug() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _bytes: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (schema, batches) = rows();
+    let error = Parquet.rows(&schema, Box::new(Full), &Options::default()).and_then(|mut writer| {
+        writer.write(&batches[0])?;
+        writer.finish(&answer(vec![]))
+    });
+    assert_eq!(error.unwrap_err().kind(), crate::error::ErrorKind::Io);
 }

@@ -119,3 +119,17 @@ fn colour_is_for_title_and_header_only() {
     let stripped = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
     assert_eq!(stripped, plain);
 }
+
+#[test]
+fn of_rows_the_first_are_shown_and_the_rest_counted() {
+    let two = Options { rows: 2, ..Options::default() };
+    let expected = "\
+visitor  number  events  duration_s  bounce  path
+───────────────────────────────────────────────────────────────
+a             1       7      2m 42s  yes     home > x\\n\\u{202e}
+=b            2       –          0s  no
+… and 1 more row; -o FILE.csv has them all
+";
+    assert_eq!(super::super::fixtures::written_rows(&Terminal, &two), expected);
+    assert!(!Terminal.holds_rows());
+}
