@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
 use rayon::ThreadPoolBuilder;
+use serde_json::{Map, Value};
 
 use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
@@ -29,7 +30,7 @@ use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
 
 use account::{account, check_rejects};
-use fold::{Fold, FoldQuestion};
+use fold::{Extent, Fold, FoldQuestion};
 use read::read;
 
 /// The files of a run and how to read them.
@@ -110,6 +111,17 @@ pub struct Outcome {
     /// Partitions that have visitors.
     pub partitions: usize,
     pub timings: Timings,
+}
+
+impl Outcome {
+    /// The account of the whole run, as it stands in files: of all questions together, and so without sessions, which belong to
+    /// the rule of a question.
+    pub fn totals(&self) -> Map<String, Value> {
+        let all = Extent { events: self.account.used, visitors: self.visitors, sessions: Vec::new() };
+        let mut totals = account(&self.account, &all, None, 0);
+        totals.shift_remove("sessions");
+        totals
+    }
 }
 
 /// How long each part of a run took. Never part of an answer.

@@ -161,6 +161,9 @@ pub struct RunArgs {
     /// Memory that the run may use [default: half of the machine's]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Size>,
+    /// Write what the run took to this file, as JSON: seconds, memory, bytes and events
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,

@@ -14,6 +14,7 @@ use super::args::{InputSpec, OutputArgs, RunArgs};
 use super::input::refuse_overwriting;
 use super::printer::Printer;
 use super::rows::{self, RowFiles, Tee};
+use super::stats::{Stats, file_facts};
 use super::{described, parsed, perform, say_notes};
 use crate::analyses::common::{from_table, unknown_key};
 use crate::analyses::{CommonSpec, KINDS};
@@ -91,12 +92,16 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         .hint("leave out -o and --table, or the output folder"));
     }
     let Some(folder) = &job.output.dir else {
+        output.check_terminal()?;
+        let stats = Stats::begin(&run, &job.input)?;
         let outcome = perform(&job.input, &run, &job.asked, &output.output, &rows::refuse)?;
         let output = OutputArgs { csv_raw: output.csv_raw || job.output.csv_raw, ..output };
-        return output.write(&outcome.answers, &run);
+        output.write(&outcome.answers, &run)?;
+        return stats.commit(&outcome);
     };
     let options = Options { csv_raw: output.csv_raw || job.output.csv_raw, ..Options::default() };
     let mut batch = file::Batch::create(folder)?;
+    let stats = Stats::begin(&run, &job.input)?;
     let row_files = RowFiles::default();
     let with_rows = RefCell::new(BTreeSet::new());
     let open_rows = |name: &str, schema: &SchemaRef| -> Result<Box<dyn RowWriter>> {
@@ -131,9 +136,12 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
         Printer::new(&run).note(&format!("note: no answer of the job can be written as {}", format.name()));
     }
     let mut last = batch.open("run.json")?;
+    stats.check(std::slice::from_ref(&last))?;
+    stats.check(batch.files())?;
     let record = document(&record(&outcome, batch.files(), start.elapsed().as_secs_f64()))?;
     std::io::Write::write_all(&mut last, &record).map_err(|error| Error::io(folder, &error))?;
-    batch.commit(last)
+    batch.commit(last)?;
+    stats.commit(&outcome)
 }
 
 /// The forms of the answers: the flag wins over the job file; JSON if neither says.
@@ -149,23 +157,16 @@ fn formats(job: &OutputSpec, flags: &OutputArgs) -> Result<Vec<&'static dyn Form
 /// What `run.json` says: everything needed to trust the files beside it.
 fn record(outcome: &Outcome, files: &[file::Pending], seconds: f64) -> Value {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let account = outcome.answers.first().map(|answer| {
-        let mut account = answer.account.clone();
-        // Sessions belong to a question's rule; the run has no single number of them.
-        account.shift_remove("sessions");
-        account
-    });
     json!({
         "schema": "clickpath.run/1",
         "version": env!("CARGO_PKG_VERSION"),
-        "inputs": outcome.files.iter().map(|file| json!({
-            "file": file.path.display().to_string(), "bytes": file.bytes, "format": file.format,
-        })).collect::<Vec<_>>(),
+        "inputs": outcome.files.iter().map(file_facts).collect::<Vec<_>>(),
         "questions": outcome.answers.iter().map(|answer| json!({
-            "name": answer.name, "schema": answer.schema, "rules": answer.rules, "notes": answer.notes,
+            "name": answer.name, "schema": answer.schema, "rules": answer.rules, "account": answer.account,
+            "notes": answer.notes,
         })).collect::<Vec<_>>(),
         "files": files.iter().map(|file| json!({ "file": name(file.path()), "bytes": file.size() })).collect::<Vec<_>>(),
-        "account": account,
+        "account": outcome.totals(),
         "seconds": (seconds * 1000.0).round() / 1000.0,
     })
 }

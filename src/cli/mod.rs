@@ -8,6 +8,7 @@ mod job;
 mod output;
 pub mod printer;
 mod rows;
+mod stats;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use crate::reports::{Answer, file, footer};
 use args::{InputSpec, OutputArgs, RunArgs};
 use printer::Printer;
 use rows::RowFiles;
+use stats::Stats;
 
 /// What the program is, in a line.
 const ABOUT: &str = "Customer journeys from exported page-view and event logs";
@@ -114,9 +116,12 @@ fn ask(
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check()?;
+    output.check_terminal()?;
     let asked = questions(matches, common.resolve(input.own_sessions())?)?;
+    let stats = Stats::begin(&run, &input)?;
     let outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
-    output.write(&outcome.answers, &run)
+    output.write(&outcome.answers, &run)?;
+    stats.commit(&outcome)
 }
 
 /// Asks a question that answers with rows, which are written while they are made.
@@ -127,13 +132,14 @@ fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(&ArgMatches, Common)
     let run: RunArgs = parsed(matches)?;
     output.check_rows()?;
     let asked = question(matches, common.resolve(input.own_sessions())?)?;
+    let stats = Stats::begin(&run, &input)?;
     let files = RowFiles::default();
     let outcome = perform(&input, &run, &asked, &output.output, &|_, schema| output.row_writer(&files, schema, &run))?;
     file::commit_all(files.complete())?;
     say_notes(&run, &outcome.answers);
     let printer = Printer::new(&run);
     outcome.answers.iter().flat_map(footer::lines).for_each(|line| printer.note(&line));
-    Ok(())
+    stats.commit(&outcome)
 }
 
 /// The flags of one group.
@@ -151,7 +157,7 @@ fn perform(
 ) -> Result<Outcome> {
     let printer = Printer::new(run);
     let (files, notes) = input::expand(&input.files)?;
-    input::refuse_overwriting(&files, outputs.iter().chain(&input.rejects))?;
+    input::refuse_overwriting(&files, outputs.iter().chain(&input.rejects).chain(&run.stats))?;
     notes.iter().for_each(|note| printer.note(&format!("note: {note}")));
     let limits = run.limits(input)?;
     let resolved = input.resolve(files)?;

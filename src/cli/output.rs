@@ -17,11 +17,16 @@ use crate::reports::{self, Answer, Cell, Format, Options, PlainReport, RowWriter
 impl OutputArgs {
     /// Finds the formats before anything is read: a wrong name must not cost a run.
     pub fn check(&self) -> Result<()> {
-        let format = self.format()?;
-        if let (Some(format), true) = (format, self.output.is_empty()) {
-            refuse_bytes(format, std::io::stdout().is_terminal())?;
-        }
+        self.format()?;
         self.output.iter().try_for_each(|path| self.format_of(path).map(|_| ()))
+    }
+
+    /// Refuses to print what is no text on a terminal, before anything is read.
+    pub fn check_terminal(&self) -> Result<()> {
+        match self.format()? {
+            Some(format) if self.output.is_empty() => refuse_bytes(format, std::io::stdout().is_terminal()),
+            _ => Ok(()),
+        }
     }
 
     fn format(&self) -> Result<Option<&'static dyn Format>> {
@@ -45,8 +50,8 @@ impl OutputArgs {
             return Err(Error::question("rows are one table: --table has nothing to choose"));
         }
         if self.output.is_empty() {
+            self.check_terminal()?;
             let format = self.format()?.unwrap_or(reports::find(ROWS_TO_A_PIPE)?);
-            refuse_bytes(format, std::io::stdout().is_terminal())?;
             // People are shown the first rows.
             return if format.name() == "table" { Ok(()) } else { rows::check(format, None) };
         }

@@ -50,6 +50,16 @@ impl Pending {
         self.size
     }
 
+    /// Whether `other` is going to be the same file.
+    pub fn is_same(&self, other: &Pending) -> bool {
+        let place = |file: &Pending| {
+            let folder =
+                fs::canonicalize(folder_of(&file.target)).unwrap_or_else(|_| folder_of(&file.target).to_owned());
+            folder.join(file.target.file_name().unwrap_or_default())
+        };
+        place(self) == place(other)
+    }
+
     /// Gives the file its name.
     pub fn commit(mut self) -> Result<()> {
         self.settle()?;

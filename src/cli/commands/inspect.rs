@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use crate::analyses::common::SessionSpec;
 use crate::analyses::{CommonSpec, Overview};
 use crate::cli::args::{InputSpec, OutputArgs, RunArgs};
+use crate::cli::stats::Stats;
 use crate::cli::{described, parsed, perform, rows, with_input, with_output};
 use crate::error::Result;
 use crate::events::{Role, Roles, find};
 use crate::pipeline::{Asked, FileFacts};
-use crate::reports::{Cell, Report, Table};
+use crate::reports::{Answer, Cell, Report, Table};
 
 pub fn command() -> Command {
     described(
@@ -26,15 +27,19 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check()?;
+    output.check_terminal()?;
+    let stats = Stats::begin(&run, &input)?;
     let question = Box::new(Overview { common: common.resolve(input.own_sessions())? });
     let asked = [Asked { name: "inspect".to_owned(), question }];
     let mut outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
-    for mut answer in outcome.answers.drain(..) {
-        answer.notes.extend(advice(&input, &outcome.files));
-        answer.report = Box::new(Inspection { files: outcome.files.clone(), log: answer.report });
-        output.write(&[answer], &run)?;
-    }
-    Ok(())
+    let inspected = |answer: Answer| Answer {
+        notes: [answer.notes, advice(&input, &outcome.files)].concat(),
+        report: Box::new(Inspection { files: outcome.files.clone(), log: answer.report }),
+        ..answer
+    };
+    outcome.answers = std::mem::take(&mut outcome.answers).into_iter().map(inspected).collect();
+    output.write(&outcome.answers, &run)?;
+    stats.commit(&outcome)
 }
 
 /// What to try next, and columns that could be used.
