@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
@@ -32,7 +34,7 @@ impl RowWriter for FirstRows {
         let schema = rows.schema();
         let row = |row: usize| {
             let columns = schema.fields().iter().zip(rows.columns());
-            columns.map(|(field, column)| cell(field.name(), &value(column, row))).collect()
+            columns.map(|(field, column)| cell(field.name(), column, row)).collect()
         };
         self.table.rows.extend((0..shown).map(row));
         self.hidden += (rows.num_rows() - shown) as u64;
@@ -47,14 +49,18 @@ impl RowWriter for FirstRows {
     }
 }
 
-fn cell(column: &str, value: &Value) -> Cell {
-    match value {
+fn cell(name: &str, column: &ArrayRef, row: usize) -> Cell {
+    let times = column.as_primitive_opt::<TimestampMicrosecondType>();
+    if let Some(times) = times.filter(|times| times.is_valid(row)) {
+        return Cell::Time(times.value(row));
+    }
+    match &value(column, row) {
         Value::Null => Cell::Null,
         Value::Bool(value) => Cell::Text(if *value { "yes" } else { "no" }.to_owned()),
         Value::String(text) => Cell::Text(text.clone()),
         Value::Number(number) => match number.as_u64() {
             Some(count) => Cell::Count(count),
-            None if column.ends_with("_s") => number.as_f64().map_or(Cell::Null, Cell::Seconds),
+            None if name.ends_with("_s") => number.as_f64().map_or(Cell::Null, Cell::Seconds),
             None => number.as_f64().map_or(Cell::Null, Cell::Number),
         },
         Value::Array(items) => {
