@@ -230,6 +230,11 @@ impl<R: Report> Report for SegmentedReport<R> {
         }
         report
     }
+
+    /// That of all journeys.
+    fn rate(&self) -> Option<f64> {
+        self.total.rate()
+    }
 }
 
 fn prefixed(values: &[String], row: Vec<Cell>) -> Vec<Cell> {
