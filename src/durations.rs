@@ -380,7 +380,8 @@ mod tests {
         assert_eq!(longer(&[7], 95), 0);
         assert_eq!(longer(&[1, 2, 3, 4], 50), 2);
         assert_eq!(longer(&[4, 2, 2, 2], 50), 1, "those equal to the percentile are not longer");
-        assert_eq!(durations(0..10_000).longer(95), 10_000 - (6 * 64 + 42) * 16, "whole buckets: here of 64 values");
+        // The percentile is 9,499, in the bucket from 74 × 128 to 75 × 128 − 1.
+        assert_eq!(durations(0..10_000).longer(95), 10_000 - 75 * 128, "of a histogram whole buckets");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum Rank {
     Auto,
     /// The value lost.
     ValueLost,
-    /// The drops above expectation: how a journey ends at its goal is no problem.
+    /// The drops above expectation. Who ends after the goal is no drop.
     ExcessDrops,
 }
 
@@ -60,7 +60,8 @@ pub struct DropOffSpec {
 
 impl Spec for DropOffSpec {
     const NAME: &'static str = "dropoff";
-    const ABOUT: &'static str = "Drop-off points, ranked: where journeys end, more often than expected, and what goes wrong there";
+    const ABOUT: &'static str =
+        "Drop-off points, ranked: where journeys end, more often than expected, and what goes wrong there";
     const EXAMPLES: &'static str = "\
 clickpath dropoff sample-data/shop.csv.gz
 clickpath dropoff sample-data/shop.csv.gz --error error_page --error payment_error --by platform

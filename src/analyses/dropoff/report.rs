@@ -251,24 +251,18 @@ impl Report for DropOffReport {
             "goal_rate",
             "value_lost",
         ];
-        const FRICTION: [&str; 10] = [
-            "node",
-            "events",
-            "loops",
-            "repeats",
-            "rage",
-            "errors",
-            "slow",
-            "time_median_s",
-            "time_p95_s",
-            "exact",
-        ];
+        const FRICTION: [&str; 10] =
+            ["node", "events", "loops", "repeats", "rage", "errors", "slow", "time_median_s", "time_p95_s", "exact"];
         const NEXT: [&str; 4] = ["node", "next", "count", "share"];
         let rows = |cells: fn(&NodeRow) -> Vec<Cell>| self.nodes.iter().map(cells).collect();
         let next = self.nodes.iter().flat_map(NodeRow::next_cells).collect();
         vec![
             Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: rows(NodeRow::cells) },
-            Table { name: "friction", columns: FRICTION.map(str::to_owned).to_vec(), rows: rows(NodeRow::friction_cells) },
+            Table {
+                name: "friction",
+                columns: FRICTION.map(str::to_owned).to_vec(),
+                rows: rows(NodeRow::friction_cells),
+            },
             Table { name: "next", columns: NEXT.map(str::to_owned).to_vec(), rows: next },
         ]
     }
