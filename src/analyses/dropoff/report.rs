@@ -146,13 +146,13 @@ impl NodeRow {
         (self.expected.exits > 0.0).then(|| self.exits as f64 / self.expected.exits)
     }
 
-    /// The worse one first; equal ones by name.
+    /// The worse one first; equally bad ones by drops and name.
     fn rank(&self, other: &NodeRow, by_value: bool) -> Ordering {
         let value = |row: &NodeRow| if by_value { row.value_lost } else { None };
         let by_value = value(other).cmp(&value(self));
         let by_excess = || other.excess_drops().total_cmp(&self.excess_drops());
-        let by_exits = || other.exits.cmp(&self.exits);
-        by_value.then_with(by_excess).then_with(by_exits).then_with(|| self.node.cmp(&other.node))
+        let by_drops = || other.dropped.cmp(&self.dropped);
+        by_value.then_with(by_excess).then_with(by_drops).then_with(|| self.node.cmp(&other.node))
     }
 
     fn value_lost(&self) -> Cell {
