@@ -82,7 +82,7 @@ impl Question for Conversion {
             view: self.scope.view(names, notes)?,
             goals: self.goals.names(),
         };
-        Ok(Box::new(Segmented::new(bound, &common.by, names)?))
+        Ok(Box::new(Segmented::new(bound, common, names)?))
     }
 }
 

@@ -132,7 +132,7 @@ impl Question for DropOff {
             next: self.next,
             rank: self.rank,
         };
-        Ok(Box::new(Segmented::new(bound, &common.by, names)?))
+        Ok(Box::new(Segmented::new(bound, common, names)?))
     }
 }
 

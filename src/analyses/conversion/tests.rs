@@ -2,10 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::analyses::CommonSpec;
 use crate::analyses::abandonment::tests::{asked, shop};
 use crate::analyses::funnel::FunnelSpec;
 use crate::analyses::summary::SummarySpec;
-use crate::analyses::{Bound, CommonSpec};
 use crate::reports::Cell;
 use crate::testing::oracle::Event;
 use crate::testing::{ask, check_laws, logs, visitor};

@@ -6,7 +6,6 @@ use super::*;
 use crate::analyses::CommonSpec;
 use crate::analyses::abandonment::tests::asked;
 use crate::journeys::SECOND;
-use crate::reports::Report;
 use crate::testing::oracle::{self, Edge, Event};
 use crate::testing::{ask, check_laws, logs, visitor};
 
