@@ -65,7 +65,7 @@ impl Spec for DropOffSpec {
     const EXAMPLES: &'static str = "\
 clickpath dropoff sample-data/shop.csv.gz
 clickpath dropoff sample-data/shop.csv.gz --error error_page --error payment_error --by platform
-clickpath dropoff sample-data/shop.csv.gz --grain visitor --goal '(purchase | registration)' --next all";
+clickpath dropoff sample-data/shop.csv.gz --goal '(purchase | wishlist_add)' --next all";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         let goal: Vec<String> = self.goal.into_iter().collect();
