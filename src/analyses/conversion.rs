@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 
 use super::goals::Goals;
 use super::step::{Hit, Matcher};
-use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
 use crate::journeys::{Journey, Names, Needs, Place, SECOND, Unit, View, Visitor};
-use report::{ConversionReport, GoalRow};
+pub use report::{ConversionReport, GoalReport, GrainReport};
 
 /// The question `conversion`, as written.
 #[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct ConversionSpec {
 }
 
 impl Spec for ConversionSpec {
+    type Report = SegmentedReport<ConversionReport>;
+
     const NAME: &'static str = "conversion";
     const ABOUT: &'static str = "Conversion by goal: how many sessions and visitors reach it, how soon, and its value";
     const EXAMPLES: &'static str = "\
@@ -200,7 +202,7 @@ impl Analysis for BoundConversion {
 
     fn finish(&self, counts: ConversionCounts, _names: &Names) -> ConversionReport {
         let ConversionCounts { sessions, visitors, goals } = counts;
-        let row = |(goal, counts): (&String, GoalCounts)| GoalRow::new(goal.clone(), counts, sessions, visitors);
+        let row = |(goal, counts): (&String, GoalCounts)| GoalReport::new(goal.clone(), counts, sessions, visitors);
         ConversionReport { sessions, visitors, goals: self.goals.iter().zip(goals).map(row).collect() }
     }
 

@@ -12,16 +12,17 @@ use serde_json::{Map, Value, json};
 use super::event_names::EventNames;
 use super::goals::Goals;
 use super::step::{Hit, Matcher};
-use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Grid, Stamps};
 use crate::durations::Durations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING, NO_VALUE};
 use crate::journeys::{Journey, Names, Needs, NodeKind, Place, Unit, View, Visitor};
 use crate::units::Top;
+pub use positions::Expected;
 use positions::Positions;
 use rage::Rage;
-use report::DropOffReport;
+pub use report::{DropOffNode, DropOffReport, Friction, Next};
 
 /// What comes first in the list of drop-off points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -59,6 +60,8 @@ pub struct DropOffSpec {
 }
 
 impl Spec for DropOffSpec {
+    type Report = SegmentedReport<DropOffReport>;
+
     const NAME: &'static str = "dropoff";
     const ABOUT: &'static str =
         "Drop-off points, ranked: where journeys end, more often than expected, and what goes wrong there";

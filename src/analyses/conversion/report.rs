@@ -8,34 +8,43 @@ use crate::rates::{rate, wilson};
 use crate::reports::{Cell, Report, Table};
 
 /// The goals in the order in which they were named, and of how many sessions and visitors.
-pub(super) struct ConversionReport {
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConversionReport {
     pub sessions: u64,
     pub visitors: u64,
-    pub goals: Vec<GoalRow>,
+    pub goals: Vec<GoalReport>,
 }
 
-pub(super) struct GoalRow {
-    goal: String,
-    conversions: u64,
-    /// In millionths; nothing if no event of the goal carries one.
-    value: Option<i128>,
-    session: Grain,
-    visitor: Grain,
+/// Who reaches one goal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GoalReport {
+    /// As the user wrote it.
+    pub goal: String,
+    /// Events that fit it.
+    pub conversions: u64,
+    /// Of these events, in millionths; nothing if none of them carries one.
+    pub value: Option<i128>,
+    pub session: GrainReport,
+    pub visitor: GrainReport,
 }
 
-/// A goal at one grain.
-struct Grain {
-    converting: u64,
-    rate: Option<f64>,
-    interval: Option<[f64; 2]>,
-    /// Of those who reach the goal.
-    time: Option<Summary>,
-    steps: Option<Summary>,
+/// Who reaches a goal, counted in sessions or in visitors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrainReport {
+    /// Those with at least one event of the goal.
+    pub converting: u64,
+    /// Of all, as a fraction, and its 95 % interval; undefined if there are none.
+    pub rate: Option<f64>,
+    pub interval: Option<[f64; 2]>,
+    /// Seconds from the first event to the first of the goal, over those who reach it; the percentile is the 90th.
+    pub time: Option<Summary>,
+    /// Nodes before the first event of the goal, over the same.
+    pub steps: Option<Summary>,
 }
 
-impl Grain {
-    fn new(counts: GrainCounts, all: u64) -> Grain {
-        Grain {
+impl GrainReport {
+    fn new(counts: GrainCounts, all: u64) -> GrainReport {
+        GrainReport {
             converting: counts.converting,
             rate: rate(counts.converting, all),
             interval: wilson(counts.converting, all),
@@ -51,14 +60,14 @@ impl Grain {
     }
 }
 
-impl GoalRow {
-    pub fn new(goal: String, counts: GoalCounts, sessions: u64, visitors: u64) -> GoalRow {
-        GoalRow {
+impl GoalReport {
+    pub(super) fn new(goal: String, counts: GoalCounts, sessions: u64, visitors: u64) -> GoalReport {
+        GoalReport {
             goal,
             conversions: counts.conversions,
             value: (counts.valued > 0).then_some(counts.value),
-            session: Grain::new(counts.sessions, sessions),
-            visitor: Grain::new(counts.visitors, visitors),
+            session: GrainReport::new(counts.sessions, sessions),
+            visitor: GrainReport::new(counts.visitors, visitors),
         }
     }
 
@@ -134,19 +143,19 @@ impl Report for ConversionReport {
             "steps_median",
             "steps_p90",
         ];
-        let to_goal = self.goals.iter().flat_map(GoalRow::to_goal).collect();
+        let to_goal = self.goals.iter().flat_map(GoalReport::to_goal).collect();
         vec![
             Table {
                 name: "goals",
                 columns: GOALS.map(str::to_owned).to_vec(),
-                rows: self.goals.iter().map(GoalRow::cells).collect(),
+                rows: self.goals.iter().map(GoalReport::cells).collect(),
             },
             Table { name: "to_goal", columns: TO_GOAL.map(str::to_owned).to_vec(), rows: to_goal },
         ]
     }
 
     fn json(&self) -> Value {
-        let goals: Vec<Value> = self.goals.iter().map(GoalRow::json).collect();
+        let goals: Vec<Value> = self.goals.iter().map(GoalReport::json).collect();
         json!({ "sessions": self.sessions, "visitors": self.visitors, "goals": goals })
     }
 

@@ -30,9 +30,11 @@ struct Ends {
 }
 
 /// What is to be expected of a node if only the position mattered.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Expected {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// Journeys that end here.
     pub exits: f64,
+    /// Those of them without the goal.
     pub drops: f64,
 }
 

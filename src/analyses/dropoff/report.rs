@@ -21,54 +21,71 @@ const END_NAME: &str = "(end)";
 const OTHER: &str = "(other)";
 
 /// The nodes, the worst drop-off point first.
-pub(super) struct DropOffReport {
-    grain: Grain,
-    /// Whether the value lost ranks them, and not the drops above expectation.
-    by_value: bool,
-    journeys: u64,
-    without_node: u64,
+#[derive(Debug)]
+pub struct DropOffReport {
+    pub grain: Grain,
+    /// Whether the value lost ranks the nodes, and not the drops above expectation.
+    pub by_value: bool,
+    pub journeys: u64,
+    /// Journeys whose paths are empty.
+    pub without_node: u64,
     /// In millionths; nothing if no event of the goal carries a value.
-    mean_goal_value: Option<f64>,
-    nodes: Vec<NodeRow>,
+    pub mean_goal_value: Option<f64>,
+    pub nodes: Vec<DropOffNode>,
 }
 
-struct NodeRow {
-    node: String,
-    journeys: u64,
-    /// Places in paths.
-    occurrences: u64,
-    events: u64,
-    exits: u64,
-    dropped: u64,
-    expected: Expected,
+/// A node as a place to drop off.
+#[derive(Debug)]
+pub struct DropOffNode {
+    pub node: String,
+    /// Journeys with it.
+    pub journeys: u64,
+    /// Its places in paths.
+    pub occurrences: u64,
+    /// Events at it, repeats included.
+    pub events: u64,
+    /// Journeys that end at it.
+    pub exits: u64,
+    /// Those of them without the goal.
+    pub dropped: u64,
+    /// What its positions explain of both.
+    pub expected: Expected,
     /// Of the journeys that are here before the goal, the share that reaches it.
-    goal_rate: Option<f64>,
-    /// In millionths.
-    value_lost: Option<i128>,
-    time: Option<Summary>,
-    friction: Friction,
+    pub goal_rate: Option<f64>,
+    /// In millionths; nothing if no event of the goal carries a value.
+    pub value_lost: Option<i128>,
+    /// Seconds until the next place; the percentile is the 95th.
+    pub time: Option<Summary>,
+    pub friction: Friction,
     /// What follows, by count; the last may be the rest.
-    next: Vec<Next>,
+    pub next: Vec<Next>,
 }
 
-#[derive(Serialize)]
-struct Friction {
-    loops: u64,
-    repeats: u64,
-    rage: u64,
+/// What goes wrong at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Friction {
+    /// Occurrences that come straight back from another node.
+    pub loops: u64,
+    /// Events at the same node as the one before.
+    pub repeats: u64,
+    /// Bursts of the same event.
+    pub rage: u64,
     /// Unknown if no event was named as one.
-    errors: Option<u64>,
-    slow: u64,
+    pub errors: Option<u64>,
+    /// Occurrences longer than the 95th percentile.
+    pub slow: u64,
 }
 
-#[derive(Serialize)]
-struct Next {
-    node: String,
-    count: u64,
+/// What follows a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Next {
+    /// A node, the `(end)`, or all `(other)`.
+    pub node: String,
+    pub count: u64,
 }
 
 impl DropOffReport {
-    pub fn new(question: &BoundDropOff, counts: DropOffCounts, names: &Dictionary) -> DropOffReport {
+    pub(super) fn new(question: &BoundDropOff, counts: DropOffCounts, names: &Dictionary) -> DropOffReport {
         let DropOffCounts { journeys, without_node, goal_value, goals_valued, nodes, next, positions } = counts;
         let mean_goal_value = (goals_valued > 0).then(|| goal_value as f64 / goals_valued as f64);
         let expected = positions.expected();
@@ -81,11 +98,11 @@ impl DropOffReport {
             let node = node as Code;
             let followers = followers.remove(&node).unwrap_or_default();
             let expected = expected.get(&node).copied().unwrap_or_default();
-            let mut row = NodeRow::new(names.name(node), counts, expected, mean_goal_value, question.errors_asked);
+            let mut row = DropOffNode::new(names.name(node), counts, expected, mean_goal_value, question.errors_asked);
             row.follow(followers, names, question.next.limit());
             row
         };
-        let mut nodes: Vec<NodeRow> = nodes.into_counts().into_iter().map(row).collect();
+        let mut nodes: Vec<DropOffNode> = nodes.into_counts().into_iter().map(row).collect();
         let by_value = match question.rank {
             Rank::Auto => mean_goal_value.is_some(),
             Rank::ValueLost => true,
@@ -96,11 +113,17 @@ impl DropOffReport {
     }
 }
 
-impl NodeRow {
-    fn new(name: &str, mut counts: NodeCounts, expected: Expected, goal_value: Option<f64>, errors: bool) -> NodeRow {
+impl DropOffNode {
+    fn new(
+        name: &str,
+        mut counts: NodeCounts,
+        expected: Expected,
+        goal_value: Option<f64>,
+        errors: bool,
+    ) -> DropOffNode {
         // Beyond nine decimals there is only the rounding of the sum.
         let rounded = |sum: f64| (sum * 1e9).round() / 1e9;
-        NodeRow {
+        DropOffNode {
             node: name.to_owned(),
             journeys: counts.journeys,
             occurrences: 0,
@@ -138,17 +161,18 @@ impl NodeRow {
     }
 
     /// Drops above expectation.
-    fn excess_drops(&self) -> f64 {
+    pub fn excess_drops(&self) -> f64 {
         self.dropped as f64 - self.expected.drops
     }
 
-    fn lift(&self) -> Option<f64> {
+    /// Exits ÷ those to expect; undefined if none are.
+    pub fn lift(&self) -> Option<f64> {
         (self.expected.exits > 0.0).then(|| self.exits as f64 / self.expected.exits)
     }
 
     /// The worse one first; equally bad ones by drops and name.
-    fn rank(&self, other: &NodeRow, by_value: bool) -> Ordering {
-        let value = |row: &NodeRow| if by_value { row.value_lost } else { None };
+    fn rank(&self, other: &DropOffNode, by_value: bool) -> Ordering {
+        let value = |row: &DropOffNode| if by_value { row.value_lost } else { None };
         let by_value = value(other).cmp(&value(self));
         let by_excess = || other.excess_drops().total_cmp(&self.excess_drops());
         let by_drops = || other.dropped.cmp(&self.dropped);
@@ -254,21 +278,21 @@ impl Report for DropOffReport {
         const FRICTION: [&str; 10] =
             ["node", "events", "loops", "repeats", "rage", "errors", "slow", "time_median_s", "time_p95_s", "exact"];
         const NEXT: [&str; 4] = ["node", "next", "count", "share"];
-        let rows = |cells: fn(&NodeRow) -> Vec<Cell>| self.nodes.iter().map(cells).collect();
-        let next = self.nodes.iter().flat_map(NodeRow::next_cells).collect();
+        let rows = |cells: fn(&DropOffNode) -> Vec<Cell>| self.nodes.iter().map(cells).collect();
+        let next = self.nodes.iter().flat_map(DropOffNode::next_cells).collect();
         vec![
-            Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: rows(NodeRow::cells) },
+            Table { name: "nodes", columns: NODES.map(str::to_owned).to_vec(), rows: rows(DropOffNode::cells) },
             Table {
                 name: "friction",
                 columns: FRICTION.map(str::to_owned).to_vec(),
-                rows: rows(NodeRow::friction_cells),
+                rows: rows(DropOffNode::friction_cells),
             },
             Table { name: "next", columns: NEXT.map(str::to_owned).to_vec(), rows: next },
         ]
     }
 
     fn json(&self) -> Value {
-        let nodes: Vec<Value> = self.nodes.iter().map(NodeRow::json).collect();
+        let nodes: Vec<Value> = self.nodes.iter().map(DropOffNode::json).collect();
         let mean = self.mean_goal_value.map_or(Cell::Null, |mean| Cell::Money(mean.round() as i128));
         json!({
             "journeys": self.journeys,
