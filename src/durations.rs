@@ -96,6 +96,16 @@ impl Durations {
         }
     }
 
+    /// How many are longer than the value at `percent`; of a histogram those in later buckets. Depends on the values alone, too.
+    pub fn longer(&mut self, percent: u64) -> u64 {
+        self.settle();
+        match &self.0 {
+            Store::Few(_) => 0,
+            Store::Runs(runs) => beyond(runs.sorted.iter().map(|run| run.1), percent),
+            Store::Histogram(histogram) => beyond(histogram.buckets.iter().copied(), percent),
+        }
+    }
+
     /// Bytes in use outside of the value itself.
     pub fn bytes(&self) -> usize {
         match &self.0 {
@@ -265,7 +275,7 @@ impl Summary {
             return None;
         }
         let middle = [count.div_ceil(2), count / 2 + 1].map(|rank| u128::from(twice_at(rank)));
-        let rank = (count * percent).div_ceil(100).clamp(1, count);
+        let rank = rank(count, percent);
         Some(Summary {
             mean: sum as f64 / (count as f64 * SECOND),
             median: (middle[0] + middle[1]) as f64 / (4.0 * SECOND),
@@ -278,6 +288,24 @@ impl Summary {
 /// Twice a value that is not negative.
 fn twice(micros: i64) -> u64 {
     2 * micros as u64
+}
+
+/// The nearest rank, from 1, of a percentage of `count` values; there is at least one.
+fn rank(count: u64, percent: u64) -> u64 {
+    (count * percent).div_ceil(100).clamp(1, count)
+}
+
+/// How many values are greater than the one at `percent`, given how often each distinct value occurs, in ascending order.
+fn beyond(times: impl Iterator<Item = u64> + Clone, percent: u64) -> u64 {
+    let count: u64 = times.clone().sum();
+    let mut left = count;
+    for times in times {
+        left -= times;
+        if count - left >= rank(count, percent) {
+            break;
+        }
+    }
+    left
 }
 
 /// The value at a rank, counted from 1, of values in order that each occur a number of times.
@@ -346,6 +374,17 @@ mod tests {
     }
 
     #[test]
+    fn longer_are_those_beyond_the_percentile() {
+        let longer = |values: &[i64], percent| durations(values.iter().copied()).longer(percent);
+        assert_eq!(longer(&[], 95), 0);
+        assert_eq!(longer(&[7], 95), 0);
+        assert_eq!(longer(&[1, 2, 3, 4], 50), 2);
+        assert_eq!(longer(&[4, 2, 2, 2], 50), 1, "those equal to the percentile are not longer");
+        // The percentile is 9,499, in the bucket from 74 × 128 to 75 × 128 − 1.
+        assert_eq!(durations(0..10_000).longer(95), 10_000 - 75 * 128, "of a histogram whole buckets");
+    }
+
+    #[test]
     fn the_histogram_begins_at_the_4097th_distinct_value() {
         let many = |count: i64| (0..count).flat_map(|micros| [micros * 1000; 3]);
         assert!(durations(many(4096)).summary(95).unwrap().exact);
@@ -390,6 +429,14 @@ mod tests {
                 prop_assert!(pairs.iter().flatten().all(|(a, b)| near(*a, *b, 1e-12)));
                 prop_assert!(summary.is_none_or(|summary| summary.exact));
             }
+        }
+
+        #[test]
+        fn longer_equals_the_plain_count(values in prop::collection::vec(0..50i64, 1..300), percent in 0..=100u64) {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            let at = sorted[(percent as usize * sorted.len()).div_ceil(100).max(1) - 1];
+            prop_assert_eq!(durations(values.clone()).longer(percent), values.iter().filter(|&&value| value > at).count() as u64);
         }
 
         #[test]

@@ -9,6 +9,7 @@ use crate::dictionary::Dictionary;
 use crate::events::EventBatch;
 use crate::ids::{NO_VALUE, VisitorId};
 use crate::journeys::{Arrival, Grouper, Journeys, Names, PARTITIONS, Scatter, Store};
+use crate::reports::Report;
 
 #[path = "../tests/support/oracle.rs"]
 pub mod oracle;
@@ -123,11 +124,22 @@ pub fn question<S: Spec>(spec: S, common: &CommonSpec) -> Box<dyn Question> {
 
 /// What a question answers about a log, as JSON, and its notes.
 pub fn ask(question: &dyn Question, events: &[Event]) -> (Value, Vec<String>) {
+    let (report, notes) = report(question, events);
+    (report.json(), notes.into_lines())
+}
+
+/// The rate that a limit on failure is about.
+pub fn rate(question: &dyn Question, events: &[Event]) -> Option<f64> {
+    report(question, events).0.rate()
+}
+
+/// The answer itself, and its notes.
+pub fn report(question: &dyn Question, events: &[Event]) -> (Box<dyn Report>, Notes) {
     let log = Log::new(question, events, |_| true);
     let mut notes = Notes::default();
     let bound = question.bind(&log.names, &mut notes).unwrap();
     let state = log.fold(&*bound);
-    (bound.finish(state, &log.names).json(), notes.into_lines())
+    (bound.finish(state, &log.names), notes)
 }
 
 /// Checks the laws of an analysis on one log: identity, associativity, commutativity and partition invariance.

@@ -155,6 +155,9 @@ impl Top {
     /// What most questions show unless told otherwise.
     pub const TWENTY: Top = Top::Most(NonZeroU32::new(20).expect("20 is not 0"));
 
+    /// What is shown of a list inside of a list, unless told otherwise.
+    pub const FIVE: Top = Top::Most(NonZeroU32::new(5).expect("5 is not 0"));
+
     /// How many to show at most.
     pub fn limit(self) -> usize {
         match self {

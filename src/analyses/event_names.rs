@@ -100,6 +100,11 @@ impl EventNames {
         EventNames { field, names: given, given: true }
     }
 
+    /// Whether there is no name at all, given or by default.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// The names as they are printed.
     pub fn names(&self) -> Value {
         json!(self.names)
@@ -113,6 +118,11 @@ impl EventNames {
     /// The codes of those names that the log has.
     pub fn codes(&self, events: &Dictionary) -> impl Iterator<Item = Code> {
         self.names.iter().filter_map(|name| events.code(name)).filter(|&code| code != MISSING)
+    }
+
+    /// Those of the names that the log has.
+    pub fn occurring<'a>(&self, events: &'a Dictionary) -> impl Iterator<Item = &'a str> {
+        self.codes(events).map(|code| events.name(code))
     }
 
     /// Whether the log has such an event.

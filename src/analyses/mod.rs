@@ -18,10 +18,13 @@ use crate::reports::Report;
 
 pub mod abandonment;
 pub mod common;
+pub mod conversion;
+pub mod dropoff;
 mod event_names;
 mod facts;
 pub mod flow;
 pub mod funnel;
+mod goals;
 pub mod graph;
 mod overview;
 pub mod rows;
@@ -220,6 +223,8 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<funnel::FunnelSpec>(),
     Kind::of::<flow::FlowSpec>(),
     Kind::of::<graph::GraphSpec>(),
+    Kind::of::<dropoff::DropOffSpec>(),
+    Kind::of::<conversion::ConversionSpec>(),
     Kind::of::<abandonment::AbandonmentSpec>(),
     Kind::of::<rows::SessionsSpec>(),
     Kind::of::<rows::JourneysSpec>(),

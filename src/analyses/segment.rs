@@ -236,6 +236,11 @@ impl<R: Report> Report for SegmentedReport<R> {
         }
         report
     }
+
+    /// That of all journeys.
+    fn rate(&self) -> Option<f64> {
+        self.total.rate()
+    }
 }
 
 /// Names for the columns of the dimensions that differ from each other and from those of the tables: a dimension `step`

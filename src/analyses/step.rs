@@ -67,6 +67,22 @@ pub fn parse(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
     Ok((steps, hops))
 }
 
+/// Reads a goal: a single step.
+pub fn parse_goal(text: &str) -> Result<Step> {
+    let mut parser = Parser { text, at: 0 };
+    let step = parser.step()?;
+    let rest = parser.rest();
+    if rest.is_empty() {
+        return Ok(step);
+    }
+    let error = Error::question(format!("the goal {text:?} does not end after its step {:?}", step.text));
+    Err(if rest.starts_with('>') {
+        error.hint("a goal is one step; several in a row are a funnel")
+    } else {
+        error.hint("quote a name with blanks or signs: --goal \"'Order Completed'\"")
+    })
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -200,6 +216,12 @@ impl<'a> Parser<'a> {
 }
 
 impl Step {
+    /// The step `text` that events of any of these names fit.
+    pub fn of_names(text: &str, names: impl Iterator<Item = String>) -> Step {
+        let alternative = |name| Alternative { what: What::Name(name), conditions: Vec::new() };
+        Step { alternatives: names.map(alternative).collect(), text: text.to_owned() }
+    }
+
     /// Adds what must be read to recognise the step.
     pub fn needs(&self, nodes: &NodeRule, needs: &mut Needs) {
         for alternative in &self.alternatives {

@@ -55,9 +55,14 @@ impl View {
 
     /// Replaces `places` by the nodes of `journey` as this view shows them.
     pub fn look(&self, journey: Journey<'_>, places: &mut Vec<Place>) {
+        self.look_until(journey, journey.len(), places);
+    }
+
+    /// The same for the events before event number `end` alone.
+    pub fn look_until(&self, journey: Journey<'_>, end: usize, places: &mut Vec<Place>) {
         places.clear();
-        for (at, &node) in journey.nodes(self.nodes).iter().enumerate() {
-            if self.hidden[node as usize] {
+        for (at, &node) in journey.nodes(self.nodes).iter().take(end).enumerate() {
+            if !self.shows(node) {
                 continue;
             }
             let place = Place { node, at: at as u32 };
@@ -70,6 +75,12 @@ impl View {
                 _ => places.push(place),
             }
         }
+    }
+
+    /// Whether the view shows this node at all.
+    #[inline]
+    pub fn shows(&self, node: Code) -> bool {
+        !self.hidden[node as usize]
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use crate::support::{ask_bytes, parquet, shop, shop_text};
 
 /// Questions and their flags; together they look at every part of an event and of a session.
-const QUESTIONS: [&[&str]; 8] = [
+const QUESTIONS: [&[&str]; 10] = [
     &["report"],
     &["summary", "--by", "acquisition_channel", "--session", "session_id"],
     &["funnel", "--steps", FIVE, "--by", "platform"],
@@ -15,6 +15,8 @@ const QUESTIONS: [&[&str]; 8] = [
     &["flow", "--depth", "10", "--top", "all"],
     &["graph", "--by", "platform", "--timeout", "10m"],
     &["graph", "--repeats", "keep", "--grain", "visitor"],
+    &["dropoff", "--by", "platform", "--error", "error_page", "--repeats", "keep"],
+    &["conversion", "--by", "platform", "--goal", "(cart | add_to_cart)", "--goal", "purchase"],
     &["abandonment", "--by", "platform", "--purchase-rule", "after-last"],
 ];
 

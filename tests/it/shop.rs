@@ -1,5 +1,5 @@
 //! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`
-//! but those of questions that cannot be asked yet: `paths`, `paths_total`, `dropoff`.
+//! but those of questions that cannot be asked yet: `paths`, `paths_total`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -197,6 +197,42 @@ fn the_graph_and_its_times() {
 fn the_graph_with_repeats() {
     let report = asked("graph", &["--repeats", "keep"]);
     assert_rows(&report["transitions"], answers("transitions_keep"), &["from", "to"], &COUNTS);
+}
+
+#[test]
+fn drop_off_points() {
+    let report = asked("dropoff", &[]);
+    let keys = ["journeys", "exits", "exit_rate", "expected_exits", "lift"].map(pair);
+    let keys = keys.each_ref().map(|(pointer, key)| (pointer.as_str(), *key));
+    assert_rows(&report["nodes"], answers("dropoff"), &["node"], &keys);
+    // The same exits and events by other questions.
+    for row in answers("nodes") {
+        let node = report["nodes"].as_array().unwrap().iter().find(|node| node["node"] == row["node"]).unwrap();
+        assert_same(node, row, &[("/occurrences", "count"), ("/exits", "exits")], "node");
+    }
+    let events = json!(
+        report["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| json!({ "event": node["node"], "n": node["events"] }))
+            .collect::<Vec<_>>()
+    );
+    assert_rows(&events, answers("events"), &["event"], &[("/n", "count")]);
+    assert_eq!(report["ranked_by"], "excess_drops", "the log has no prices");
+}
+
+#[test]
+fn conversion_of_the_default_goal() {
+    let goal = &asked("conversion", &[])["goals"][0];
+    let keys = [
+        ("/conversions", "purchases"),
+        ("/converting_sessions", "converting_sessions"),
+        ("/converting_visitors", "converting_visitors"),
+        ("/session_rate", "session_conversion_rate"),
+        ("/visitor_rate", "visitor_conversion_rate"),
+    ];
+    assert_same(goal, answer("summary"), &keys, "purchase");
 }
 
 /// Abandonment by a rule, as it is in JSON.

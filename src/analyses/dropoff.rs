@@ -1,0 +1,365 @@
+//! Drop-off: at which nodes journeys end, how much more often than their position explains, and what goes wrong there.
+
+mod positions;
+mod rage;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::event_names::EventNames;
+use super::goals::Goals;
+use super::step::{Hit, Matcher};
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
+use crate::counts::{Grid, Stamps};
+use crate::durations::Durations;
+use crate::error::Result;
+use crate::ids::{Code, MISSING, NO_VALUE};
+use crate::journeys::{Journey, Names, Needs, NodeKind, Place, Unit, View, Visitor};
+use crate::units::Top;
+pub use positions::Expected;
+use positions::Positions;
+use rage::Rage;
+pub use report::{DropOffNode, DropOffReport, Friction, Next};
+
+/// What comes first in the list of drop-off points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// The value lost where goals carry values, else the drops above expectation.
+    #[default]
+    Auto,
+    /// The value lost.
+    ValueLost,
+    /// The drops above expectation. Who ends after the goal is no drop.
+    ExcessDrops,
+}
+
+/// The question `dropoff`, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct DropOffSpec {
+    /// What a journey is meant to reach, written as a step: name, /glob of pages, node(NAME), alternatives (a | b), conditions
+    /// purchase{value > 0} [default: purchase and its like]
+    #[arg(long, value_name = "STEP")]
+    pub goal: Option<String>,
+    /// Name of an event that is an error; it counts at the node where it happens (repeatable) [default: none]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "super::common::one_or_many")]
+    pub error: Vec<String>,
+    /// How many of the nodes that follow each node are shown, or `all`; the rest are counted in one (other) [default: 5]
+    #[arg(long, value_name = "N")]
+    pub next: Option<Top>,
+    /// What comes first: value-lost, excess-drops (above expectation), or auto: the value where goals carry one, else the drops
+    /// [default: auto]
+    #[arg(long, value_name = "KEY")]
+    pub rank: Option<Rank>,
+}
+
+impl Spec for DropOffSpec {
+    type Report = SegmentedReport<DropOffReport>;
+
+    const NAME: &'static str = "dropoff";
+    const ABOUT: &'static str =
+        "Drop-off points, ranked: where journeys end, more often than expected, and what goes wrong there";
+    const EXAMPLES: &'static str = "\
+clickpath dropoff sample-data/shop.csv.gz
+clickpath dropoff sample-data/shop.csv.gz --error error_page --error payment_error --by platform
+clickpath dropoff sample-data/shop.csv.gz --goal '(purchase | wishlist_add)' --next all";
+
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
+        let goal: Vec<String> = self.goal.into_iter().collect();
+        Ok(Box::new(DropOff {
+            scope: PathScope::new(common),
+            goal: Goals::parse(&goal)?,
+            errors: EventNames::new("error", self.error, &[]),
+            next: self.next.unwrap_or(Top::FIVE),
+            rank: self.rank.unwrap_or_default(),
+        }))
+    }
+}
+
+/// The question `dropoff`, as meant.
+struct DropOff {
+    scope: PathScope,
+    /// Exactly one.
+    goal: Goals,
+    errors: EventNames,
+    next: Top,
+    rank: Rank,
+}
+
+impl Question for DropOff {
+    fn schema(&self) -> &'static str {
+        "clickpath.dropoff/1"
+    }
+
+    fn rules(&self) -> Map<String, Value> {
+        let mut rules = Map::new();
+        self.goal.rule(&mut rules);
+        self.errors.rule(&mut rules);
+        rules.extend(self.scope.rules());
+        rules.insert("next".into(), json!(self.next));
+        rules.insert("rank".into(), json!(self.rank));
+        rules
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = self.scope.needs();
+        self.goal.needs(&self.scope.common.nodes, &mut needs);
+        // Errors are events, and so is what is repeated in rage.
+        needs.scan.event = true;
+        needs.scan.value = true;
+        needs
+    }
+
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
+        let common = &self.scope.common;
+        self.errors.note_unknown(&names.events, notes);
+        let view = self.scope.view(names, notes)?;
+        let goal = self.goal.steps(names, notes);
+        let mut errors = vec![0; names.events.len()];
+        self.errors.mark(&names.events, &mut errors, 1);
+        let bound = BoundDropOff {
+            grain: self.scope.grain,
+            unit: self.scope.unit(names)?,
+            nodes: names.node_names(view.nodes).len() as u64,
+            view,
+            goal: Matcher::new(&goal, &common.nodes, &common.conventions.page_views, names, notes)?,
+            errors: errors.into_iter().map(|role| role == 1).collect(),
+            errors_asked: !self.errors.is_empty(),
+            pages_only: common.nodes.kind == NodeKind::Page,
+            next: self.next,
+            rank: self.rank,
+        };
+        Ok(Box::new(Segmented::new(bound, common, names)?))
+    }
+}
+
+/// The question bound to the names of a run.
+struct BoundDropOff {
+    grain: Grain,
+    unit: Unit,
+    view: View,
+    /// How many codes of nodes there are.
+    nodes: u64,
+    goal: Matcher,
+    /// Whether an event is an error, by its code.
+    errors: Vec<bool>,
+    errors_asked: bool,
+    /// Whether the node of an error is the page where it happens.
+    pages_only: bool,
+    next: Top,
+    rank: Rank,
+}
+
+/// What is counted of a node.
+#[derive(Debug, Default)]
+struct NodeCounts {
+    /// Journeys with the node.
+    journeys: u64,
+    /// Events at it, repeats included.
+    events: u64,
+    /// Journeys that end at it without the goal.
+    dropped: u64,
+    /// Journeys that are at it before the goal, or have no goal; and those of them that reach the goal.
+    before_goal: u64,
+    reached: u64,
+    loops: u64,
+    repeats: u64,
+    rage: u64,
+    errors: u64,
+    /// Times until the next node.
+    times: Durations,
+}
+
+impl NodeCounts {
+    fn merge(&mut self, from: NodeCounts) {
+        self.journeys += from.journeys;
+        self.events += from.events;
+        self.dropped += from.dropped;
+        self.before_goal += from.before_goal;
+        self.reached += from.reached;
+        self.loops += from.loops;
+        self.repeats += from.repeats;
+        self.rage += from.rage;
+        self.errors += from.errors;
+        self.times.merge(from.times);
+    }
+}
+
+/// What drop-off counts.
+#[derive(Debug)]
+struct DropOffCounts {
+    journeys: u64,
+    /// Journeys of which the view shows nothing.
+    without_node: u64,
+    /// Sum of the values of the goal's events, in millionths, and how many had one.
+    goal_value: i128,
+    goals_valued: u64,
+    /// By code.
+    nodes: Grid<NodeCounts>,
+    /// What follows each node, by [`BoundDropOff::pair`].
+    next: Grid<u64>,
+    positions: Positions,
+}
+
+/// One thread's scratch.
+#[derive(Default)]
+struct Work {
+    hits: Vec<Hit>,
+    places: Vec<Place>,
+    rage: Rage,
+    /// Nodes that the journey at hand has had, and those before its goal.
+    seen: Stamps,
+    seen_before_goal: Stamps,
+}
+
+/// What stands for a node where a journey ends: no node has this code.
+const END: Code = MISSING;
+
+impl Analysis for BoundDropOff {
+    type Work = Work;
+    type Partial = DropOffCounts;
+    type Report = DropOffReport;
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    fn empty(&self) -> DropOffCounts {
+        DropOffCounts {
+            journeys: 0,
+            without_node: 0,
+            goal_value: 0,
+            goals_valued: 0,
+            nodes: Grid::new(self.nodes),
+            next: Grid::new(self.nodes * self.nodes),
+            positions: Positions::new(self.nodes),
+        }
+    }
+
+    fn observe(&self, work: &mut Work, counts: &mut DropOffCounts, visitor: Visitor<'_>) {
+        for journey in visitor.journeys(self.unit) {
+            counts.journeys += 1;
+            let goal = self.count_goal(work, counts, journey);
+            self.count_path(work, counts, journey, goal);
+            self.count_events(work, counts, journey, goal);
+            work.rage.bursts(journey, |at| {
+                if let Some(node) = self.node(journey, at) {
+                    counts.at(node).rage += 1;
+                }
+            });
+        }
+    }
+
+    fn merge(&self, into: &mut DropOffCounts, from: DropOffCounts) {
+        into.journeys += from.journeys;
+        into.without_node += from.without_node;
+        into.goal_value += from.goal_value;
+        into.goals_valued += from.goals_valued;
+        into.nodes.merge(from.nodes, NodeCounts::merge);
+        into.next.merge(from.next, |into, from| *into += from);
+        into.positions.merge(from.positions);
+    }
+
+    fn finish(&self, counts: DropOffCounts, names: &Names) -> DropOffReport {
+        DropOffReport::new(self, counts, names.node_names(self.view.nodes))
+    }
+
+    fn bytes(&self, counts: &DropOffCounts) -> usize {
+        let times: usize = counts.nodes.iter().map(|(_, node)| node.times.bytes()).sum();
+        counts.nodes.bytes() + counts.next.bytes() + counts.positions.bytes() + times
+    }
+}
+
+impl DropOffCounts {
+    fn at(&mut self, node: Code) -> &mut NodeCounts {
+        let place = self.nodes.place(u64::from(node));
+        self.nodes.value(place)
+    }
+}
+
+impl BoundDropOff {
+    /// The number of a node and what follows it, or of the [`END`].
+    #[inline]
+    fn pair(&self, node: Code, next: Code) -> u64 {
+        u64::from(node) * self.nodes + u64::from(next)
+    }
+
+    /// The node of an event, if the view shows it.
+    fn node(&self, journey: Journey<'_>, at: usize) -> Option<Code> {
+        Some(journey.nodes(self.view.nodes)[at]).filter(|&node| self.view.shows(node))
+    }
+
+    /// Counts what the goal is worth. The place of the journey's first event that fits it.
+    fn count_goal(&self, work: &mut Work, counts: &mut DropOffCounts, journey: Journey<'_>) -> Option<usize> {
+        self.goal.hits(journey, &mut work.hits);
+        let values = work.hits.iter().filter_map(|hit| journey.values().get(hit.at as usize));
+        for &value in values.filter(|value| **value != NO_VALUE) {
+            counts.goal_value += i128::from(value);
+            counts.goals_valued += 1;
+        }
+        work.hits.first().map(|hit| hit.at as usize)
+    }
+
+    /// Counts the places of a journey: where it is, where it goes next, and where it ends.
+    fn count_path(&self, work: &mut Work, counts: &mut DropOffCounts, journey: Journey<'_>, goal: Option<usize>) {
+        self.view.look(journey, &mut work.places);
+        let Some(last) = work.places.last() else {
+            counts.without_node += 1;
+            return;
+        };
+        counts.at(last.node).dropped += u64::from(goal.is_none());
+        counts.positions.end(work.places.len(), goal.is_none());
+        work.seen.next();
+        let times = journey.times();
+        for (position, &place) in work.places.iter().enumerate() {
+            counts.positions.visit(position, place.node);
+            let at = counts.nodes.place(u64::from(place.node));
+            let node = counts.nodes.value(at);
+            node.journeys += u64::from(work.seen.first(at));
+            let before = |back: usize| position.checked_sub(back).map(|position| work.places[position].node);
+            let came_back = before(2) == Some(place.node) && before(1) != Some(place.node);
+            node.loops += u64::from(came_back);
+            let next = work.places.get(position + 1);
+            if let Some(next) = next {
+                node.times.add(times[next.at as usize] - times[place.at as usize]);
+            }
+            let at = counts.next.place(self.pair(place.node, next.map_or(END, |next| next.node)));
+            *counts.next.value(at) += 1;
+        }
+    }
+
+    /// Counts the events at each node, whether or not the view shows all of them as places.
+    fn count_events(&self, work: &mut Work, counts: &mut DropOffCounts, journey: Journey<'_>, goal: Option<usize>) {
+        work.seen_before_goal.next();
+        let (mut previous, mut scene) = (None, None);
+        for at in 0..journey.len() {
+            let node = self.node(journey, at);
+            let is_error = journey.events().get(at).is_some_and(|&event| self.errors[event as usize]);
+            if is_error && let Some(scene) = self.scene(node, scene) {
+                counts.at(scene).errors += 1;
+            }
+            let Some(node) = node else { continue };
+            let place = counts.nodes.place(u64::from(node));
+            let counts = counts.nodes.value(place);
+            counts.events += 1;
+            counts.repeats += u64::from(previous == Some(node));
+            if goal.is_none_or(|goal| at < goal) && work.seen_before_goal.first(place) {
+                counts.before_goal += 1;
+                counts.reached += u64::from(goal.is_some());
+            }
+            previous = Some(node);
+            scene = if is_error { scene } else { Some(node) };
+        }
+    }
+
+    /// Where an error happens: at the node before it that is no error itself; where nodes are pages, at its own.
+    fn scene(&self, own: Option<Code>, before: Option<Code>) -> Option<Code> {
+        if self.pages_only { own.or(before) } else { before.or(own) }
+    }
+}
