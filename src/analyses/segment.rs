@@ -195,6 +195,11 @@ impl<R: Report> Report for SegmentedReport<R> {
         }
     }
 
+    /// That of all journeys.
+    fn rate(&self) -> Option<f64> {
+        self.total.rate()
+    }
+
     /// The tables of the report with the values of the segment in front of each row.
     fn tables(&self) -> Vec<Table> {
         let mut tables = self.total.tables();

@@ -6,11 +6,13 @@
 //! alternative = (name | /glob | node(name)) ['{' condition (',' condition)* '}']
 //! condition   = column ('=' | '!=' | '<' | '<=' | '>' | '>=') literal
 //! ```
-//! Names with blanks or signs are quoted, with `'` or `"`.
+//! Names with blanks or signs are quoted, with `'` or `"`. A bare name may stand for a step that the job has named.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Notes;
+use super::named::NamedSteps;
 use crate::error::{Error, Result, nearest};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Comparison, Condition, Journey, Names, Needs, NodeRule, PageViews, glob};
@@ -30,6 +32,8 @@ pub struct Step {
     alternatives: Vec<Alternative>,
     /// As the user wrote it: the name of the step in reports.
     text: String,
+    /// The named steps that it is made of.
+    named: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +59,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// Reads a whole funnel: steps, and the hop into each step but the first.
-pub fn parse(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
-    let mut parser = Parser { text, at: 0 };
+/// Reads a whole funnel: steps, and the hop into each step but the first. A bare name that is one of `named` stands for its definition.
+pub fn parse(text: &str, named: &NamedSteps) -> Result<(Vec<Step>, Vec<Hop>)> {
+    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
     let mut steps = vec![parser.step()?];
     let mut hops = Vec::new();
     while !parser.rest().is_empty() {
@@ -67,9 +71,20 @@ pub fn parse(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
     Ok((steps, hops))
 }
 
+/// Whether `name` can stand in a list of steps without quotes and mean nothing but itself.
+pub fn is_bare_name(name: &str) -> bool {
+    let sign = |c: char| c.is_whitespace() || SIGNS.contains(&c);
+    !name.is_empty() && !name.contains(sign) && !name.starts_with('/') && !["node", "first"].contains(&name)
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    named: &'a NamedSteps,
+    /// The named steps whose definitions are being read, outermost first.
+    inside: Vec<&'a str>,
+    /// The named steps of the step being read.
+    used: BTreeSet<String>,
 }
 
 /// Signs that end a bare name.
@@ -118,7 +133,7 @@ impl<'a> Parser<'a> {
         let mut alternatives = Vec::new();
         if self.eat("(") {
             loop {
-                alternatives.push(self.alternative()?);
+                alternatives.extend(self.alternative()?);
                 if self.eat(")") {
                     break;
                 }
@@ -130,18 +145,25 @@ impl<'a> Parser<'a> {
                 }
             }
         } else {
-            alternatives.push(self.alternative()?);
+            alternatives.extend(self.alternative()?);
         }
         let text = self.text[start..self.at].trim_end().to_owned();
         if self.eat("?") {
             return Err(self.later("an optional step"));
         }
-        Ok(Step { alternatives, text })
+        Ok(Step { alternatives, text, named: std::mem::take(&mut self.used) })
     }
 
-    fn alternative(&mut self) -> Result<Alternative> {
+    /// One alternative, or all those of a named step.
+    fn alternative(&mut self) -> Result<Vec<Alternative>> {
         let quoted = self.rest().starts_with(['\'', '"']);
         let name = self.name("a step")?;
+        if let (false, Some((name, definition))) = (quoted, self.named.get(&name)) {
+            let mut alternatives = self.definition(name, definition)?;
+            let conditions = self.conditions()?;
+            alternatives.iter_mut().for_each(|one| one.conditions.extend(conditions.iter().cloned()));
+            return Ok(alternatives);
+        }
         let what = match name.as_str() {
             "node" if !quoted && self.eat("(") => What::Node(self.closed_name("a node")?),
             "first" if !quoted && self.rest().starts_with('(') => return Err(self.later("first(…)")),
@@ -151,6 +173,34 @@ impl<'a> Parser<'a> {
         if let What::Page(pattern) = &what {
             glob(pattern)?;
         }
+        Ok(vec![Alternative { what, conditions: self.conditions()? }])
+    }
+
+    /// The alternatives of the named step `name`.
+    fn definition(&mut self, name: &'a str, definition: &'a str) -> Result<Vec<Alternative>> {
+        let inside = [&self.inside[..], &[name]].concat();
+        if self.inside.contains(&name) {
+            let first = inside[0];
+            return Err(Error::question(format!("the named step {first} is made of itself: {}", inside.join(" > ")))
+                .hint(format!("if an event is meant that has the same name, quote it: '{name}'")));
+        }
+        let mut parser = Parser { text: definition, at: 0, named: self.named, inside, used: BTreeSet::new() };
+        let step = parser.step();
+        // An error about a name inside of this one has said so already.
+        let step =
+            step.map_err(
+                |error| if self.inside.is_empty() { error.within(format!("the named step {name}")) } else { error },
+            )?;
+        if !parser.rest().is_empty() {
+            return Err(Error::question(format!("the named step {name}: one step is wanted, not {definition:?}"))
+                .hint("name each step, and put the names together where they are used: steps = 'cart > paid'"));
+        }
+        self.used.extend(step.named);
+        self.used.insert(name.to_owned());
+        Ok(step.alternatives)
+    }
+
+    fn conditions(&mut self) -> Result<Vec<Condition>> {
         let mut conditions = Vec::new();
         if self.eat("{") {
             loop {
@@ -163,7 +213,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        Ok(Alternative { what, conditions })
+        Ok(conditions)
     }
 
     fn closed_name(&mut self, what: &str) -> Result<String> {
@@ -200,6 +250,17 @@ impl<'a> Parser<'a> {
 }
 
 impl Step {
+    /// The named steps that it is made of, each once.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(String::as_str)
+    }
+
+    /// Whether the same events fit it, whatever it is called.
+    #[cfg(test)]
+    pub fn means_the_same_as(&self, other: &Step) -> bool {
+        self.alternatives == other.alternatives
+    }
+
     /// Adds what must be read to recognise the step.
     pub fn needs(&self, nodes: &NodeRule, needs: &mut Needs) {
         for alternative in &self.alternatives {
@@ -386,7 +447,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> (Vec<String>, Vec<Hop>) {
-        let (steps, hops) = parse(text).unwrap();
+        let (steps, hops) = parse(text, &NamedSteps::default()).unwrap();
         (steps.iter().map(ToString::to_string).collect(), hops)
     }
 
@@ -406,7 +467,7 @@ mod tests {
 
     #[test]
     fn conditions_are_read() {
-        let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}").unwrap();
+        let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}", &NamedSteps::default()).unwrap();
         let conditions: Vec<String> = steps[0].alternatives[0].conditions.iter().map(ToString::to_string).collect();
         assert_eq!(conditions, ["price >= '10'", "plan != 'free trial'"]);
     }
@@ -414,11 +475,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_an_example() {
         for text in ["", "a >", "> a", "a b", "(a | b", "a{price}", "a{price > }", "'a", "node(a", "a > > b"] {
-            let error = parse(text).unwrap_err();
+            let error = parse(text, &NamedSteps::default()).unwrap_err();
             assert!(error.advice().is_some(), "{text}: {error}");
         }
         for text in ["a >[10m] b", "a > b? > c", "(a & b)", "first(a)"] {
-            assert!(parse(text).unwrap_err().to_string().contains("cannot be asked yet"), "{text}");
+            assert!(
+                parse(text, &NamedSteps::default()).unwrap_err().to_string().contains("cannot be asked yet"),
+                "{text}"
+            );
         }
     }
 }

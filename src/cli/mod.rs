@@ -7,24 +7,35 @@ mod input;
 mod job;
 mod output;
 pub mod printer;
+mod reference;
 mod rows;
+mod verdict;
 
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::analyses::{Common, CommonSpec, KINDS, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::{self, Asked, OpenRows, Outcome};
 use crate::reports::{Answer, file, footer};
 use args::{InputSpec, OutputArgs, RunArgs};
 use printer::Printer;
+pub use reference::reference;
 use rows::RowFiles;
+pub use verdict::Verdict;
+use verdict::{Floors, judge};
 
 /// What the program is, in a line.
 const ABOUT: &str = "Customer journeys from exported page-view and event logs";
 
-const EXAMPLES: &str = "\
+const BEHIND: &str = "\
+Exit codes:
+  0  answered
+  1  answered, but a rate is under --fail-under or fail_under
+  2  an error: nothing is answered
+
 Examples:
   clickpath inspect events.csv                 what is in the log, and which command to try next
   clickpath report events.csv                  the whole picture with the defaults
@@ -36,17 +47,18 @@ pub fn command() -> Command {
     let question = |kind: &Kind| {
         let command = (kind.flags)(CommonSpec::augment_args(with_input(Command::new(kind.name))));
         let command = command.mut_arg("grain", |grain| grain.hide(kind.both_grains));
-        described(with_output(command), kind.about, kind.examples)
+        let command = with_output(command).mut_arg("fail_under", |rate| rate.hide(kind.rate.is_none()));
+        described(command, kind.about, kind.examples)
     };
     let report = described(
-        with_output(CommonSpec::augment_args(with_input(Command::new("report")))),
+        without_rate(with_output(CommonSpec::augment_args(with_input(Command::new("report"))))),
         "The whole picture: every question with its defaults",
         "clickpath report sample-data/shop.csv.gz -o report.json",
     );
     Command::new("clickpath")
         .about(ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help(EXAMPLES)
+        .after_help(BEHIND)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .max_term_width(110)
@@ -54,6 +66,9 @@ pub fn command() -> Command {
         .subcommand(report)
         .subcommands(KINDS.iter().map(question))
         .subcommand(job::command())
+        .subcommand(commands::check::command())
+        .subcommand(commands::completions::command())
+        .subcommand(commands::man::command())
 }
 
 /// The description comes last: adding the flags of a struct replaces it by the docs of the struct.
@@ -74,71 +89,94 @@ fn with_output(command: Command) -> Command {
     RunArgs::augment_args(OutputArgs::augment_args(command))
 }
 
-/// Does what the command line says.
-pub fn main() -> Result<()> {
-    let matches = command().get_matches();
-    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
-    match name {
-        "run" => job::run(matches),
-        "inspect" => commands::inspect::run(matches),
-        "report" => ask(matches, report),
-        _ => {
-            let kind = KINDS.iter().find(|kind| kind.name == name);
-            let kind = kind.ok_or_else(|| crate::error::Error::bug(format!("no question is called {name}")))?;
-            let question = |matches: &ArgMatches, common| {
-                let question = (kind.from_flags)(matches, common)?;
-                Ok(vec![Asked { name: name.to_owned(), question }])
-            };
-            if kind.rows { ask_for_rows(matches, question) } else { ask(matches, question) }
-        }
-    }
+/// The flag stays, so that who gives it is told where it belongs.
+fn without_rate(command: Command) -> Command {
+    command.mut_arg("fail_under", |rate| rate.hide(true))
 }
 
-/// Every question that has an answer without being told more.
-fn report(_matches: &clap::ArgMatches, common: Common) -> Result<Vec<Asked>> {
-    let default = |kind: &Kind| {
-        let grain = common.grain.filter(|_| !kind.both_grains);
-        let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common.clone() })?;
-        Ok(Asked { name: kind.name.to_owned(), question })
-    };
-    KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
+/// Does what the command line says.
+pub fn main() -> Result<Verdict> {
+    let matches = command().try_get_matches().or_else(refused)?;
+    let Some((name, matches)) = matches.subcommand() else { return Ok(Verdict::Answered) };
+    match name {
+        "run" => return job::run(matches),
+        "check" => commands::check::run(matches)?,
+        "completions" => commands::completions::run(matches)?,
+        "man" => commands::man::run(matches)?,
+        "inspect" => commands::inspect::run(matches)?,
+        "report" => return report(matches),
+        _ => return question(name, matches),
+    }
+    Ok(Verdict::Answered)
+}
+
+/// What was typed means nothing, or asks for help. File names that a shell has put there may hold anything, so clap does not print them.
+fn refused(error: clap::Error) -> Result<ArgMatches> {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    Err(Error::question(text.strip_prefix("error: ").unwrap_or(&text).trim_end()))
+}
+
+/// Asks one question.
+fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
+    let kind = KINDS.iter().find(|kind| kind.name == name);
+    let kind = kind.ok_or_else(|| Error::bug(format!("no question is called {name}")))?;
+    let output: OutputArgs = parsed(matches)?;
+    let floor = verdict::floor(kind, output.fail_under)?;
+    let floors = floor.map(|floor| (name.to_owned(), floor)).into_iter().collect();
+    let questions = |common| Ok(vec![Asked { name: name.to_owned(), question: (kind.from_flags)(matches, common)? }]);
+    if kind.rows { ask_for_rows(matches, questions) } else { ask(matches, &floors, questions) }
+}
+
+/// Asks every question that has an answer without being told more.
+fn report(matches: &ArgMatches) -> Result<Verdict> {
+    let output: OutputArgs = parsed(matches)?;
+    verdict::refuse("report", output.fail_under)?;
+    ask(matches, &Floors::new(), |common| {
+        let default = |kind: &Kind| {
+            let grain = common.grain.filter(|_| !kind.both_grains);
+            let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common.clone() })?;
+            Ok(Asked { name: kind.name.to_owned(), question })
+        };
+        KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
+    })
 }
 
 /// Asks the questions that `questions` makes of the flags, and writes the answers.
-fn ask(
-    matches: &clap::ArgMatches,
-    questions: impl FnOnce(&clap::ArgMatches, Common) -> Result<Vec<Asked>>,
-) -> Result<()> {
+fn ask(matches: &ArgMatches, floors: &Floors, questions: impl FnOnce(Common) -> Result<Vec<Asked>>) -> Result<Verdict> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check()?;
-    let asked = questions(matches, common.resolve(input.own_sessions())?)?;
+    let asked = questions(common.resolve(input.own_sessions())?)?;
     let outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
-    output.write(&outcome.answers, &run)
+    output.write(&outcome.answers, &run)?;
+    Ok(judge(&outcome.answers, floors))
 }
 
 /// Asks a question that answers with rows, which are written while they are made.
-fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(&ArgMatches, Common) -> Result<Vec<Asked>>) -> Result<()> {
+fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(Common) -> Result<Vec<Asked>>) -> Result<Verdict> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check_rows()?;
-    let asked = question(matches, common.resolve(input.own_sessions())?)?;
+    let asked = question(common.resolve(input.own_sessions())?)?;
     let files = RowFiles::default();
     let outcome = perform(&input, &run, &asked, &output.output, &|_, schema| output.row_writer(&files, schema, &run))?;
     file::commit_all(files.complete())?;
     say_notes(&run, &outcome.answers);
     let printer = Printer::new(&run);
     outcome.answers.iter().flat_map(footer::lines).for_each(|line| printer.note(&line));
-    Ok(())
+    Ok(Verdict::Answered)
 }
 
 /// The flags of one group.
-fn parsed<T: FromArgMatches>(matches: &clap::ArgMatches) -> Result<T> {
-    T::from_arg_matches(matches).map_err(|error| crate::error::Error::question(error.to_string()))
+fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T> {
+    T::from_arg_matches(matches).map_err(|error| Error::question(error.to_string()))
 }
 
 /// Runs the questions over the input, says what was read, and writes the rejected records if asked.

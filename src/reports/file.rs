@@ -86,7 +86,8 @@ impl Pending {
         }
     }
 
-    fn filled(mut self, bytes: &[u8]) -> Result<Self> {
+    /// With `bytes` at its end.
+    pub fn filled(mut self, bytes: &[u8]) -> Result<Self> {
         self.write_all(bytes).map_err(|error| Error::io(&self.path, &error))?;
         Ok(self)
     }

@@ -13,5 +13,6 @@ mod layering;
 mod pipes;
 mod readme;
 mod real;
+mod reference;
 mod shop;
 mod support;
