@@ -116,8 +116,8 @@ mod tests {
             (&[("/a", "c")], "\"/a\" cannot be the name of a step"),
             (&[("node", "c")], "\"node\" cannot be the name of a step"),
             (&[("", "c")], "\"\" cannot be the name of a step"),
-            (&[("a", "a{value > 0}")], "the named step a is made of itself: a > a"),
-            (&[("a", "(b | x)"), ("b", "c"), ("c", "a")], "the named step a is made of itself: a > b > c > a"),
+            (&[("a", "a{value > 0}")], "the named step a: it is made of itself: a > a"),
+            (&[("a", "(b | x)"), ("b", "c"), ("c", "a")], "the named step a: it is made of itself: a > b > c > a"),
         ] {
             let error = named(definitions).unwrap_err();
             assert!(error.to_string().contains(message), "{error}");

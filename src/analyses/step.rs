@@ -180,21 +180,22 @@ impl<'a> Parser<'a> {
     fn definition(&mut self, name: &'a str, definition: &'a str) -> Result<Vec<Alternative>> {
         let inside = [&self.inside[..], &[name]].concat();
         if self.inside.contains(&name) {
-            let first = inside[0];
-            return Err(Error::question(format!("the named step {first} is made of itself: {}", inside.join(" > ")))
+            return Err(Error::question(format!("it is made of itself: {}", inside.join(" > ")))
                 .hint(format!("if an event is meant that has the same name, quote it: '{name}'")));
         }
         let mut parser = Parser { text: definition, at: 0, named: self.named, inside, used: BTreeSet::new() };
-        let step = parser.step();
-        // An error about a name inside of this one has said so already.
+        let step = parser.step().and_then(|step| {
+            let wanted = || {
+                Error::question(format!("one step is wanted, not {definition:?}"))
+                    .hint("name each step, and put the names together where they are used: steps = 'cart > paid'")
+            };
+            if parser.rest().is_empty() { Ok(step) } else { Err(wanted()) }
+        });
+        // Said once, of the name that the reader wrote.
         let step =
             step.map_err(
                 |error| if self.inside.is_empty() { error.within(format!("the named step {name}")) } else { error },
             )?;
-        if !parser.rest().is_empty() {
-            return Err(Error::question(format!("the named step {name}: one step is wanted, not {definition:?}"))
-                .hint("name each step, and put the names together where they are used: steps = 'cart > paid'"));
-        }
         self.used.extend(step.named);
         self.used.insert(name.to_owned());
         Ok(step.alternatives)

@@ -116,7 +116,13 @@ fn refused(error: clap::Error) -> Result<ArgMatches> {
         error.exit();
     }
     let text = error.render().to_string();
-    Err(Error::question(text.strip_prefix("error: ").unwrap_or(&text).trim_end()))
+    let refused = Error::question(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    // A value that is one of ours knows how it is written.
+    let advice = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>()?.advice());
+    Err(match advice {
+        Some(advice) => refused.hint(advice),
+        None => refused,
+    })
 }
 
 /// Asks one question.

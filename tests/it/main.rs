@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod faults;
 mod invariance;
 mod layering;
 mod pipes;
@@ -16,3 +17,4 @@ mod real;
 mod reference;
 mod shop;
 mod support;
+mod terminal;
