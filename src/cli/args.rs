@@ -230,6 +230,12 @@ pub struct OutputArgs {
     /// Leave CSV texts that a spreadsheet would run as a formula as they are
     #[arg(long)]
     pub csv_raw: bool,
+}
+
+/// The rate that an answer must reach: for questions that have one.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct RateArgs {
     /// Exit with 1 if the rate of the answer is lower: a funnel's last step ÷ its first, a conversion's rate of sessions
     #[arg(long, value_name = "RATE")]
     pub fail_under: Option<Fraction>,

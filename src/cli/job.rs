@@ -81,7 +81,7 @@ pub fn command() -> Command {
         .help("The folder of the answers instead of the job's; without either they go to standard output");
     let command = RunArgs::augment_args(OutputArgs::augment_args(with_job(Command::new("run")).arg(folder)));
     described(
-        command.mut_arg("fail_under", |flag| flag.hide(true)),
+        command,
         "Many questions, one pass over the data: the batch job",
         "clickpath run sample-data/job.toml --output-dir out",
     )
@@ -107,6 +107,11 @@ pub(super) fn load(matches: &ArgMatches) -> Result<Job> {
 }
 
 impl Job {
+    /// Whether it names a folder for its answers.
+    pub fn has_folder(&self) -> bool {
+        self.output.dir.is_some()
+    }
+
     /// The forms of the answers: the flag wins over the job file; JSON if neither says.
     pub fn formats(&self, flags: &OutputArgs) -> Result<Vec<&'static dyn Format>> {
         let named: Vec<&str> = match &flags.format {
@@ -121,10 +126,6 @@ impl Job {
 pub fn run(matches: &ArgMatches) -> Result<Verdict> {
     let run: RunArgs = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
-    if output.fail_under.is_some() {
-        return Err(Error::question("each question of a job has its own rate")
-            .hint("write fail_under = 0.01 into the table of the question"));
-    }
     output.check()?;
     let mut job = load(matches)?;
     if !job.refused.is_empty() {
@@ -355,7 +356,9 @@ impl Questions {
 fn question(kind: &Kind, mut entry: toml::Table, defaults: &Defaults) -> Result<(Box<dyn Question>, Option<Fraction>)> {
     let floor = entry.remove("fail_under").map(Fraction::deserialize).transpose();
     let floor = floor.map_err(|error| Error::question(format!("fail_under: {}", error.message())))?;
-    let floor = verdict::floor(kind, floor)?;
+    if floor.is_some() && kind.rate.is_none() {
+        return Err(verdict::no_rate(kind.name));
+    }
     let mut own = (kind.fields)();
     own.extend(kind.rate.map(|_| "fail_under".to_owned()));
     check_keys(&entry, own)?;

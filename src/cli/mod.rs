@@ -13,14 +13,14 @@ mod verdict;
 
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::analyses::{Common, CommonSpec, KINDS, Kind};
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Asked, OpenRows, Outcome};
 use crate::reports::{Answer, file, footer};
-use args::{InputSpec, OutputArgs, RunArgs};
+use args::{InputSpec, OutputArgs, RateArgs, RunArgs};
 use printer::Printer;
 pub use reference::reference;
 use rows::RowFiles;
@@ -47,11 +47,12 @@ pub fn command() -> Command {
     let question = |kind: &Kind| {
         let command = (kind.flags)(CommonSpec::augment_args(with_input(Command::new(kind.name))));
         let command = command.mut_arg("grain", |grain| grain.hide(kind.both_grains));
-        let command = with_output(command).mut_arg("fail_under", |rate| rate.hide(kind.rate.is_none()));
+        let command = with_output(command);
+        let command = if kind.rate.is_some() { RateArgs::augment_args(command) } else { command };
         described(command, kind.about, kind.examples)
     };
     let report = described(
-        without_rate(with_output(CommonSpec::augment_args(with_input(Command::new("report"))))),
+        with_output(CommonSpec::augment_args(with_input(Command::new("report")))),
         "The whole picture: every question with its defaults",
         "clickpath report sample-data/shop.csv.gz -o report.json",
     );
@@ -89,11 +90,6 @@ fn with_output(command: Command) -> Command {
     RunArgs::augment_args(OutputArgs::augment_args(command))
 }
 
-/// The flag stays, so that who gives it is told where it belongs.
-fn without_rate(command: Command) -> Command {
-    command.mut_arg("fail_under", |rate| rate.hide(true))
-}
-
 /// Does what the command line says.
 pub fn main() -> Result<Verdict> {
     let matches = command().try_get_matches().or_else(refused)?;
@@ -115,6 +111,13 @@ fn refused(error: clap::Error) -> Result<ArgMatches> {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         error.exit();
     }
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && flag == "--fail-under"
+    {
+        let command = std::env::args_os().nth(1).unwrap_or_default();
+        return Err(verdict::no_rate(&command.to_string_lossy()));
+    }
     let text = error.render().to_string();
     let refused = Error::question(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     // A value that is one of ours knows how it is written.
@@ -129,8 +132,10 @@ fn refused(error: clap::Error) -> Result<ArgMatches> {
 fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
     let kind = KINDS.iter().find(|kind| kind.name == name);
     let kind = kind.ok_or_else(|| Error::bug(format!("no question is called {name}")))?;
-    let output: OutputArgs = parsed(matches)?;
-    let floor = verdict::floor(kind, output.fail_under)?;
+    let floor = match kind.rate {
+        Some(_) => parsed::<RateArgs>(matches)?.fail_under,
+        None => None,
+    };
     let floors = floor.map(|floor| (name.to_owned(), floor)).into_iter().collect();
     let questions = |common| Ok(vec![Asked { name: name.to_owned(), question: (kind.from_flags)(matches, common)? }]);
     if kind.rows { ask_for_rows(matches, questions) } else { ask(matches, &floors, questions) }
@@ -138,8 +143,6 @@ fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
 
 /// Asks every question that has an answer without being told more.
 fn report(matches: &ArgMatches) -> Result<Verdict> {
-    let output: OutputArgs = parsed(matches)?;
-    verdict::refuse("report", output.fail_under)?;
     ask(matches, &Floors::new(), |common| {
         let default = |kind: &Kind| {
             let grain = common.grain.filter(|_| !kind.both_grains);

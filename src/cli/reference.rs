@@ -25,9 +25,7 @@ struct Group {
 
 fn group<A: Args>(heading: &'static str, about: &'static str) -> Group {
     let command = A::augment_args(Command::new("group"));
-    // What only few commands take stands with each of them.
-    let shared = |arg: &&Arg| !arg.is_positional() && arg.get_id() != "fail_under";
-    let flags = command.get_arguments().filter(shared).cloned().collect();
+    let flags = command.get_arguments().filter(|arg| !arg.is_positional()).cloned().collect();
     Group { heading, about, flags }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::printer;
-use crate::analyses::{KINDS, Kind};
-use crate::error::{Error, Result};
+use crate::analyses::KINDS;
+use crate::error::Error;
 use crate::reports::Answer;
 use crate::units::Fraction;
 
@@ -20,21 +20,15 @@ pub enum Verdict {
 /// The least rate of an answer, by the name of its question.
 pub type Floors = BTreeMap<String, Fraction>;
 
-/// Refuses a floor for a question without a rate.
-pub fn refuse(question: &str, floor: Option<Fraction>) -> Result<()> {
-    if floor.is_none() {
-        return Ok(());
-    }
+/// The error for a floor where there is no rate.
+pub fn no_rate(question: &str) -> Error {
     let with: Vec<String> = KINDS.iter().filter_map(|kind| Some(format!("{} ({})", kind.name, kind.rate?))).collect();
-    Err(Error::question(format!("{question} has no rate that --fail-under could be about"))
-        .hint(format!("these have one: {}", with.join(", "))))
-}
-
-/// The floor of a question of this kind, if it may have one.
-pub fn floor(kind: &Kind, floor: Option<Fraction>) -> Result<Option<Fraction>> {
-    match kind.rate {
-        Some(_) => Ok(floor),
-        None => refuse(kind.name, floor).map(|()| None),
+    let with = with.join(", ");
+    match question {
+        "run" => Error::question("each question of a job has its own rate")
+            .hint(format!("write fail_under = 0.01 into the table of the question; these have a rate: {with}")),
+        _ => Error::question(format!("{question} has no rate that could be too low"))
+            .hint(format!("these have one: {with}")),
     }
 }
 

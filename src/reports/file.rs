@@ -131,10 +131,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Begins a batch in `folder`, which is created if it is missing.
+    /// Begins a batch in `folder`, which is created if it is missing. That nothing can be written there is found out now: the log may
+    /// take hours to read.
     pub fn create(folder: &Path) -> Result<Self> {
         let folder = Folder::create(folder)?;
         sweep(&folder.path);
+        temporary(&folder.path.join("probe"), None).map_err(|error| Error::io(&folder.path, &error))?;
         Ok(Batch { files: Vec::new(), folder })
     }
 

@@ -97,7 +97,8 @@ fn a_run_that_is_ended_while_it_reads_leaves_nothing() {
         wait_for("the log to be read", &mut child, || writer.is_finished());
         let pipe = writer.join().unwrap();
         end(child, signal);
-        assert_eq!(names(folder.path()), ["job.toml", "log.csv"]);
+        assert_eq!(names(folder.path()), ["job.toml", "log.csv", "out"]);
+        assert_eq!(names(&folder.path().join("out")), Vec::<String>::new());
         drop(pipe);
 
         fs::remove_file(&log).unwrap();

@@ -68,9 +68,15 @@ fn completions_are_scripts_of_their_shells() {
 #[test]
 fn bash_completes_commands_and_flags() {
     let script = answer_in(root(), &["completions", "bash"]);
-    let ask = "COMP_WORDS=(clickpath funnel --fail); COMP_CWORD=2; _clickpath clickpath --fail funnel; echo \"${COMPREPLY[@]}\"";
-    let output = Command::new("bash").arg("-c").arg(format!("{script}\n{ask}")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "--fail-under");
+    for (command, begun, expected) in
+        [("funnel", "--fail", "--fail-under"), ("flow", "--fail", ""), ("run", "--output-d", "--output-dir")]
+    {
+        let ask = format!(
+            "COMP_WORDS=(clickpath {command} {begun}); COMP_CWORD=2; _clickpath clickpath {begun} {command}; echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = Command::new("bash").arg("-c").arg(format!("{script}\n{ask}")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{command} {begun}");
+    }
 }
 
 #[test]

@@ -71,6 +71,36 @@ fn colour_without_a_terminal_must_be_asked_for() {
     }
 }
 
+/// Whatever form is asked for, nothing of a log reaches the terminal as it is.
+#[test]
+fn a_terminal_is_not_at_the_mercy_of_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = "visitor,time,event,de\u{1b}[1mvice\nv,1700000000,a\u{1b}[2J\u{202e},x\u{9b}31m\nv,1700000009,b,\u{7}\nv,\u{1b}]0;t\u{9c},b,\n";
+    // Enough of plain text that nobody takes it for something else.
+    let log = log.to_owned() + &"v,1700000010,plain,plain\n".repeat(20);
+    fs::write(folder.path().join("a\u{1b}[31m.csv"), log).unwrap();
+    for question in [
+        "inspect",
+        "graph",
+        "funnel --steps \"'a\u{1b}[2Jx'\"",
+        "summary --by \"de\u{1b}[1mvice\"",
+        "check fine.toml --table columns",
+    ] {
+        fs::write(folder.path().join("fine.toml"), "[[summary]]\nby = \"de\\u001b[1mvice\"\n").unwrap();
+        for format in ["table", "json", "csv"] {
+            let command = format!(
+                "\"$clickpath\" {question} a*.csv --format {format} --color never --no-progress --max-rejects 50%"
+            );
+            let command =
+                if question.starts_with("check") { command.replace("--max-rejects 50%", "") } else { command };
+            let Some(shown) = on_a_terminal(folder.path(), &command, &[]) else { return };
+            let hostile = shown.chars().find(|c| (c.is_control() && !"\r\n".contains(*c)) || *c == '\u{202e}');
+            assert_eq!(hostile, None, "{command}\n{shown}");
+            assert!(shown.contains("u{1b}") || shown.contains("u001b"), "{command}\n{shown}");
+        }
+    }
+}
+
 /// A log that comes slowly, so that the bar has its second.
 fn slow_summary(flags: &str, done: impl Fn(&str) -> bool) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();

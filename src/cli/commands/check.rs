@@ -3,9 +3,9 @@
 use clap::{ArgMatches, Args, Command};
 use serde_json::{Map, Value, json};
 
+use crate::analyses::KINDS;
 use crate::cli::args::{OutputArgs, RunArgs};
 use crate::cli::job::{self, Job};
-use crate::cli::verdict::refuse;
 use crate::cli::{described, input, parsed, printer};
 use crate::error::Result;
 use crate::pipeline::{self, Asked, FileFacts};
@@ -14,7 +14,7 @@ use crate::reports::{Answer, Cell, Report, Table};
 pub fn command() -> Command {
     let command = RunArgs::augment_args(OutputArgs::augment_args(job::with_job(Command::new("check"))));
     // Nothing is read, so nothing takes time or memory.
-    let idle = ["threads", "memory", "no_progress", "fail_under"];
+    let idle = ["threads", "memory", "no_progress"];
     let command = idle.into_iter().fold(command, |command, flag| command.mut_arg(flag, |flag| flag.hide(true)));
     described(
         command,
@@ -26,7 +26,6 @@ pub fn command() -> Command {
 pub fn run(matches: &ArgMatches) -> Result<()> {
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
-    refuse("check", output.fail_under)?;
     output.check()?;
     let mut job = job::load(matches)?;
     let mut problems = std::mem::take(&mut job.refused);
@@ -42,6 +41,7 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
             Vec::new()
         }
     };
+    notes.extend(homeless_rows(&job));
     if let Some(last) = problems.pop() {
         for problem in problems {
             printer::error(&problem);
@@ -73,6 +73,16 @@ fn columns(job: &Job, notes: &mut Vec<String>) -> Result<pipeline::Checked> {
     notes.extend(about);
     input::refuse_overwriting(&files, job.input.rejects.iter())?;
     Ok(pipeline::check(&job.input.resolve(files)?, &job.asked))
+}
+
+/// What only some runs of the job can answer: rows go to files.
+fn homeless_rows(job: &Job) -> Option<String> {
+    let with_rows = |asked: &&Asked| KINDS.iter().any(|known| known.rows && known.name == kind(asked));
+    let asked = job.asked.iter().find(with_rows).filter(|_| !job.has_folder())?;
+    Some(format!(
+        "{} answers with rows, which need a folder to go to: run it with --output-dir, or name [output] dir",
+        asked.name
+    ))
 }
 
 /// A job that can be run.

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use crate::analyses::common::SessionSpec;
 use crate::analyses::{CommonSpec, Overview};
 use crate::cli::args::{InputSpec, OutputArgs, RunArgs};
-use crate::cli::verdict::refuse;
-use crate::cli::{described, parsed, perform, rows, with_input, with_output, without_rate};
+use crate::cli::{described, parsed, perform, rows, with_input, with_output};
 use crate::error::Result;
 use crate::events::{Role, Roles, find};
 use crate::pipeline::{Asked, FileFacts};
@@ -15,7 +14,7 @@ use crate::reports::{Cell, Report, Table};
 
 pub fn command() -> Command {
     described(
-        without_rate(with_output(SessionSpec::augment_args(with_input(Command::new("inspect"))))),
+        with_output(SessionSpec::augment_args(with_input(Command::new("inspect")))),
         "What is in these files: format, columns, times, visitors, sessions, top events and pages, bad records",
         "clickpath inspect sample-data/shop.csv.gz",
     )
@@ -26,7 +25,6 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     let common = CommonSpec { sessions: parsed(matches)?, ..CommonSpec::default() };
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
-    refuse("inspect", output.fail_under)?;
     output.check()?;
     let question = Box::new(Overview { common: common.resolve(input.own_sessions())? });
     let asked = [Asked { name: "inspect".to_owned(), question }];
