@@ -119,13 +119,13 @@ fn slow_summary(flags: &str, done: impl Fn(&str) -> bool) -> Option<String> {
         }
     };
     let mut pipe = fs::OpenOptions::new().read(true).write(true).open(&log).unwrap();
-    pipe.write_all(b"visitor,time,event\nv,1700000000,a\n").unwrap();
+    // More than a pipe holds: when it is written, the program reads.
+    pipe.write_all(("visitor,time,event\n".to_owned() + &"v,1700000000,a\n".repeat(20_000)).as_bytes()).unwrap();
     let start = Instant::now();
     let so_far = || String::from_utf8_lossy(&fs::read(&shown).unwrap_or_default()).into_owned();
     while !done(&so_far()) && start.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(20));
     }
-    // The reader has opened the pipe by now, unless it never will.
     drop(pipe);
     assert!(child.wait().unwrap().success(), "{}", so_far());
     Some(so_far())

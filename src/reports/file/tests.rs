@@ -190,6 +190,26 @@ fn a_batch_refuses_two_files_of_one_name_and_names_that_lead_elsewhere() {
 }
 
 #[test]
+fn two_batches_into_one_folder_do_not_mix() {
+    let folder = tempdir().unwrap();
+    let commit = |tag: &str| {
+        let mut batch = Batch::create(folder.path()).unwrap();
+        for name in ["a.json", "b.json", "c.json"] {
+            batch.add(name, tag.as_bytes()).unwrap();
+        }
+        let last = batch.open("run.json").unwrap().filled(tag.as_bytes()).unwrap();
+        batch.commit(last).unwrap();
+    };
+    for _ in 0..50 {
+        std::thread::scope(|scope| {
+            ["1", "2", "3"].into_iter().for_each(|tag| drop(scope.spawn(move || commit(tag))));
+        });
+        let found = names(folder.path()).iter().map(|name| read(&folder.path().join(name))).collect::<Vec<_>>();
+        assert!(found.len() == 4 && found.iter().all(|tag| *tag == found[0]), "{found:?}");
+    }
+}
+
+#[test]
 fn a_batch_cut_short_has_no_last_file() {
     let folder = folder_with(&[("run.json", "old")]);
     let mut batch = Batch::create(folder.path()).unwrap();
