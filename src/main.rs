@@ -2,17 +2,15 @@
 
 use std::process::ExitCode;
 
-use clickpath::cli;
+use clickpath::cli::{self, Verdict};
 
-/// 0: answered. 2: an error, clap's own included. (1 is kept for answers that miss a wanted rate.)
+/// 0: answered. 1: answered, but a rate is under the wanted one. 2: an error, clap's own included.
 fn main() -> ExitCode {
     match cli::crash::guarded(cli::main) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Verdict::Answered) => ExitCode::SUCCESS,
+        Ok(Verdict::Missed) => ExitCode::from(1),
         Err(error) => {
-            cli::printer::line(&format!("error: {error}"));
-            if let Some(hint) = error.advice() {
-                cli::printer::line(&format!("\nhint: {hint}"));
-            }
+            cli::printer::error(&error);
             ExitCode::from(2)
         }
     }

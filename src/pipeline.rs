@@ -7,10 +7,11 @@
 
 mod account;
 mod ask;
+mod check;
 mod fold;
 mod read;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ use crate::reports::{Answer, RowWriter};
 use crate::sources::{self, Source, TextOptions};
 use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
+pub use check::{Checked, check};
 
 use account::{account, check_rejects};
 use fold::{Extent, Fold, FoldQuestion};
@@ -171,7 +173,7 @@ pub fn run_with_rows(
     let mut clock = Stopwatch::start();
     let mut needs = Needs::default();
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
-    check(&needs)?;
+    check_limits(&needs)?;
     let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
     let files = open(input, &reading.scan)?;
     progress.total_bytes.store(files.iter().map(|file| file.source.bytes()).sum(), Ordering::Relaxed);
@@ -277,7 +279,7 @@ impl Stopwatch {
 }
 
 /// Conditions are bits of one word.
-fn check(needs: &Needs) -> Result<()> {
+fn check_limits(needs: &Needs) -> Result<()> {
     if needs.scan.conditions.len() > 64 {
         return Err(Error::question("more than 64 different conditions on events in one run")
             .hint("ask some of the questions in a second run"));
@@ -295,17 +297,26 @@ struct OpenFile {
 fn open(input: &Input, scan: &Scan) -> Result<Vec<OpenFile>> {
     let open = |path: &PathBuf| {
         let source = sources::open(path, &input.text)?;
-        let named = |name: &String| by_name(source.columns(), name).map(|_| ());
-        input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
+        check_dimensions(&*source, input).map_err(|e| e.within(path.display()))?;
         let mapping = Mapping::new(source.columns(), &input.roles, scan).map_err(|e| e.within(path.display()))?;
-        let facts = FileFacts {
-            path: path.clone(),
+        Ok(OpenFile { facts: FileFacts::new(path, &*source, &mapping, scan), source, mapping })
+    };
+    input.files.iter().map(open).collect()
+}
+
+/// The columns that the input is said to have must be there.
+fn check_dimensions(source: &dyn Source, input: &Input) -> Result<()> {
+    input.dimensions.iter().try_for_each(|name| by_name(source.columns(), name).map(|_| ()))
+}
+
+impl FileFacts {
+    fn new(path: &Path, source: &dyn Source, mapping: &Mapping, scan: &Scan) -> FileFacts {
+        FileFacts {
+            path: path.to_owned(),
             format: source.describe(),
             bytes: source.bytes(),
             columns: source.columns().to_vec(),
             roles: mapping.roles(source.columns(), scan),
-        };
-        Ok(OpenFile { facts, source, mapping })
-    };
-    input.files.iter().map(open).collect()
+        }
+    }
 }

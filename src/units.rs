@@ -120,9 +120,11 @@ impl FromStr for Fraction {
 
     fn from_str(text: &str) -> Result<Fraction> {
         let wrong = || Error::question(format!("{text:?} is not a rate")).hint("write 10% or 0.1");
-        let (number, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
-        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-        let fraction = number / scale;
+        let fraction: f64 = match text.trim().strip_suffix('%') {
+            // Rounded once, so that 0.3% is the same number as 3 of 1000.
+            Some(number) => format!("{}e-2", number.trim()).parse().map_err(|_| wrong())?,
+            None => text.trim().parse().map_err(|_| wrong())?,
+        };
         if (0.0..=1.0).contains(&fraction) { Ok(Fraction(fraction)) } else { Err(wrong()) }
     }
 }
@@ -264,6 +266,11 @@ mod tests {
         assert_eq!("1.5 mb".parse::<Size>().unwrap().0, 1_500_000);
         assert!("4".parse::<Size>().is_err() && "GiB".parse::<Size>().is_err() && "-1GiB".parse::<Size>().is_err());
         assert_eq!("10%".parse::<Fraction>().unwrap(), "0.1".parse().unwrap());
-        assert!("110%".parse::<Fraction>().is_err());
+        for (text, fraction) in [("0.3%", 3.0 / 1000.0), ("12.5 %", 0.125), ("100%", 1.0), ("29%", 29.0 / 100.0)] {
+            assert_eq!(text.parse::<Fraction>().unwrap().0, fraction);
+        }
+        for text in ["110%", "-1%", "NaN", "", "%", "1e1%", "x"] {
+            assert!(text.parse::<Fraction>().is_err(), "{text}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::facts::By;
+use super::named::NamedSteps;
 use super::step::nowhere;
 use super::{Notes, select};
 use crate::error::{Error, Result, nearest};
@@ -226,6 +227,7 @@ impl CommonSpec {
             by: self.scope.by.clone(),
             journeys: sql(&self.scope.journeys).map_err(|error| error.within("--journeys"))?,
             only: sql(&self.scope.only).map_err(|error| error.within("where"))?,
+            steps: NamedSteps::default(),
         })
     }
 }
@@ -269,6 +271,8 @@ pub struct Common {
     pub journeys: Option<Expression>,
     /// Only these events are looked at.
     pub only: Option<Expression>,
+    /// The steps that the job has named.
+    pub steps: NamedSteps,
 }
 
 impl Common {

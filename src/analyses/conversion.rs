@@ -42,7 +42,7 @@ clickpath conversion sample-data/shop.csv.gz --goal '(cart | shipping_details)'"
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
-        Ok(Box::new(Conversion { goals: Goals::parse(&self.goal)?, scope: PathScope::new(common) }))
+        Ok(Box::new(Conversion { goals: Goals::parse(&self.goal, &common.steps)?, scope: PathScope::new(common) }))
     }
 }
 
@@ -61,7 +61,7 @@ impl Question for Conversion {
     fn rules(&self) -> Map<String, Value> {
         let common = &self.scope.common;
         let mut rules = Map::new();
-        self.goals.rule(&mut rules);
+        self.goals.rule(&self.scope.common.steps, &mut rules);
         rules.extend(common.session_rules());
         rules.extend(common.node_rules());
         rules.extend(common.by_rule());

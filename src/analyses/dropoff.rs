@@ -73,8 +73,8 @@ clickpath dropoff sample-data/shop.csv.gz --goal '(purchase | wishlist_add)' --n
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         let goal: Vec<String> = self.goal.into_iter().collect();
         Ok(Box::new(DropOff {
+            goal: Goals::parse(&goal, &common.steps)?,
             scope: PathScope::new(common),
-            goal: Goals::parse(&goal)?,
             errors: EventNames::new("error", self.error, &[]),
             next: self.next.unwrap_or(Top::FIVE),
             rank: self.rank.unwrap_or_default(),
@@ -99,7 +99,7 @@ impl Question for DropOff {
 
     fn rules(&self) -> Map<String, Value> {
         let mut rules = Map::new();
-        self.goal.rule(&mut rules);
+        self.goal.rule(&self.scope.common.steps, &mut rules);
         self.errors.rule(&mut rules);
         rules.extend(self.scope.rules());
         rules.insert("next".into(), json!(self.next));

@@ -113,11 +113,13 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
     /// Nobody can guess the steps.
     const IN_REPORT: bool = false;
 
+    const RATE: Option<&'static str> = Some("the last step ÷ the first");
+
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         let text = self.steps.ok_or_else(|| {
             Error::question("a funnel needs steps").hint("name them: --steps 'view_item > add_to_cart > purchase'")
         })?;
-        let (steps, hops) = step::parse(&text)?;
+        let (steps, hops) = step::parse(&text, &common.steps)?;
         if steps.len() > 64 {
             return Err(Error::question(format!("a funnel has at most 64 steps, not {}", steps.len())));
         }
@@ -190,6 +192,7 @@ impl Question for Funnel {
     fn rules(&self) -> Map<String, Value> {
         let mut rules = Map::new();
         rules.insert("steps".into(), json!(self.text()));
+        rules.extend(self.common.steps.rule(&self.steps));
         rules.insert("grain".into(), json!(self.grain));
         rules.insert("window".into(), json!(self.window));
         rules.insert("ties".into(), json!(self.ties));

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Notes;
 use super::event_names::{EventNames, PURCHASES};
 use super::step::{self, Step};
+use super::{NamedSteps, Notes};
 use crate::error::{Error, Result};
 use crate::journeys::{Names, Needs, NodeRule};
 
@@ -24,7 +24,7 @@ pub enum Goals {
 
 impl Goals {
     /// The goals that were given, or else a purchase.
-    pub fn parse(given: &[String]) -> Result<Goals> {
+    pub fn parse(given: &[String], named: &NamedSteps) -> Result<Goals> {
         if given.is_empty() {
             return Ok(Goals::Purchase(EventNames::new("goal", Vec::new(), &PURCHASES)));
         }
@@ -32,7 +32,7 @@ impl Goals {
             return Err(Error::question(format!("a question has at most {MOST} goals, not {}", given.len()))
                 .hint("alternatives are one goal: --goal '(signup | register)'"));
         }
-        given.iter().map(|text| step::parse_goal(text)).collect::<Result<_>>().map(Goals::Given)
+        given.iter().map(|text| step::parse_goal(text, named)).collect::<Result<_>>().map(Goals::Given)
     }
 
     /// Their names in reports, as the user wrote them.
@@ -44,11 +44,12 @@ impl Goals {
     }
 
     /// Adds the goals to the rules that are printed: the steps, or all names that are a purchase.
-    pub fn rule(&self, rules: &mut Map<String, Value>) {
+    pub fn rule(&self, named: &NamedSteps, rules: &mut Map<String, Value>) {
         match self {
             Goals::Purchase(names) => names.rule(rules),
-            Goals::Given(_) => {
+            Goals::Given(steps) => {
                 rules.insert("goal".into(), json!(self.names()));
+                rules.extend(named.rule(steps));
             }
         }
     }

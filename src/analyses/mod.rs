@@ -26,6 +26,7 @@ pub mod flow;
 pub mod funnel;
 mod goals;
 pub mod graph;
+mod named;
 mod overview;
 pub mod rows;
 mod segment;
@@ -37,6 +38,7 @@ mod table;
 
 pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
 pub use facts::By;
+pub use named::NamedSteps;
 pub use overview::Overview;
 pub use segment::{Segmented, SegmentedReport};
 pub use select::Chosen;
@@ -172,6 +174,9 @@ pub trait Spec: clap::Args + DeserializeOwned + Serialize + Default + Send + Syn
     /// Whether a job file may ask it.
     const IN_JOBS: bool = true;
 
+    /// What its one rate is, for questions whose answer may be held against `--fail-under`.
+    const RATE: Option<&'static str> = None;
+
     /// Settles every rule. `common` holds what all questions share.
     fn resolve(self, common: Common) -> Result<Box<dyn Question>>;
 }
@@ -185,6 +190,8 @@ pub struct Kind {
     pub both_grains: bool,
     pub rows: bool,
     pub in_jobs: bool,
+    /// What `--fail-under` is about, if it has a rate.
+    pub rate: Option<&'static str>,
     /// Adds the question's own flags to a command.
     pub flags: fn(clap::Command) -> clap::Command,
     /// Reads the question from the flags of a command.
@@ -205,6 +212,7 @@ impl Kind {
             both_grains: S::BOTH_GRAINS,
             rows: S::ROWS,
             in_jobs: S::IN_JOBS,
+            rate: S::RATE,
             flags: |command| S::augment_args(command),
             from_flags: |matches, common| {
                 let spec =

@@ -6,11 +6,13 @@
 //! alternative = (name | /glob | node(name)) ['{' condition (',' condition)* '}']
 //! condition   = column ('=' | '!=' | '<' | '<=' | '>' | '>=') literal
 //! ```
-//! Names with blanks or signs are quoted, with `'` or `"`.
+//! Names with blanks or signs are quoted, with `'` or `"`. A bare name may stand for a step that the job has named.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Notes;
+use super::named::NamedSteps;
 use crate::error::{Error, Result, nearest};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Comparison, Condition, Journey, Names, Needs, NodeRule, PageViews, glob};
@@ -30,6 +32,8 @@ pub struct Step {
     alternatives: Vec<Alternative>,
     /// As the user wrote it: the name of the step in reports.
     text: String,
+    /// The named steps that it is made of.
+    named: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +59,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// Reads a whole funnel: steps, and the hop into each step but the first.
-pub fn parse(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
-    let mut parser = Parser { text, at: 0 };
+/// Reads a whole funnel: steps, and the hop into each step but the first. A bare name that is one of `named` stands for its definition.
+pub fn parse(text: &str, named: &NamedSteps) -> Result<(Vec<Step>, Vec<Hop>)> {
+    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
     let mut steps = vec![parser.step()?];
     let mut hops = Vec::new();
     while !parser.rest().is_empty() {
@@ -68,8 +72,8 @@ pub fn parse(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
 }
 
 /// Reads a goal: a single step.
-pub fn parse_goal(text: &str) -> Result<Step> {
-    let mut parser = Parser { text, at: 0 };
+pub fn parse_goal(text: &str, named: &NamedSteps) -> Result<Step> {
+    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
     let step = parser.step()?;
     let rest = parser.rest();
     if rest.is_empty() {
@@ -83,9 +87,20 @@ pub fn parse_goal(text: &str) -> Result<Step> {
     })
 }
 
+/// Whether `name` can stand in a list of steps without quotes and mean nothing but itself.
+pub fn is_bare_name(name: &str) -> bool {
+    let sign = |c: char| c.is_whitespace() || SIGNS.contains(&c);
+    !name.is_empty() && !name.contains(sign) && !name.starts_with('/') && !["node", "first"].contains(&name)
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    named: &'a NamedSteps,
+    /// The named steps whose definitions are being read, outermost first.
+    inside: Vec<&'a str>,
+    /// The named steps of the step being read.
+    used: BTreeSet<String>,
 }
 
 /// Signs that end a bare name.
@@ -134,7 +149,7 @@ impl<'a> Parser<'a> {
         let mut alternatives = Vec::new();
         if self.eat("(") {
             loop {
-                alternatives.push(self.alternative()?);
+                alternatives.extend(self.alternative()?);
                 if self.eat(")") {
                     break;
                 }
@@ -146,18 +161,25 @@ impl<'a> Parser<'a> {
                 }
             }
         } else {
-            alternatives.push(self.alternative()?);
+            alternatives.extend(self.alternative()?);
         }
         let text = self.text[start..self.at].trim_end().to_owned();
         if self.eat("?") {
             return Err(self.later("an optional step"));
         }
-        Ok(Step { alternatives, text })
+        Ok(Step { alternatives, text, named: std::mem::take(&mut self.used) })
     }
 
-    fn alternative(&mut self) -> Result<Alternative> {
+    /// One alternative, or all those of a named step.
+    fn alternative(&mut self) -> Result<Vec<Alternative>> {
         let quoted = self.rest().starts_with(['\'', '"']);
         let name = self.name("a step")?;
+        if let (false, Some((name, definition))) = (quoted, self.named.get(&name)) {
+            let mut alternatives = self.definition(name, definition)?;
+            let conditions = self.conditions()?;
+            alternatives.iter_mut().for_each(|one| one.conditions.extend(conditions.iter().cloned()));
+            return Ok(alternatives);
+        }
         let what = match name.as_str() {
             "node" if !quoted && self.eat("(") => What::Node(self.closed_name("a node")?),
             "first" if !quoted && self.rest().starts_with('(') => return Err(self.later("first(…)")),
@@ -167,6 +189,35 @@ impl<'a> Parser<'a> {
         if let What::Page(pattern) = &what {
             glob(pattern)?;
         }
+        Ok(vec![Alternative { what, conditions: self.conditions()? }])
+    }
+
+    /// The alternatives of the named step `name`.
+    fn definition(&mut self, name: &'a str, definition: &'a str) -> Result<Vec<Alternative>> {
+        let inside = [&self.inside[..], &[name]].concat();
+        if self.inside.contains(&name) {
+            return Err(Error::question(format!("it is made of itself: {}", inside.join(" > ")))
+                .hint(format!("if an event is meant that has the same name, quote it: '{name}'")));
+        }
+        let mut parser = Parser { text: definition, at: 0, named: self.named, inside, used: BTreeSet::new() };
+        let step = parser.step().and_then(|step| {
+            let wanted = || {
+                Error::question(format!("one step is wanted, not {definition:?}"))
+                    .hint("name each step, and put the names together where they are used: steps = 'cart > paid'")
+            };
+            if parser.rest().is_empty() { Ok(step) } else { Err(wanted()) }
+        });
+        // Said once, of the name that the reader wrote.
+        let step =
+            step.map_err(
+                |error| if self.inside.is_empty() { error.within(format!("the named step {name}")) } else { error },
+            )?;
+        self.used.extend(step.named);
+        self.used.insert(name.to_owned());
+        Ok(step.alternatives)
+    }
+
+    fn conditions(&mut self) -> Result<Vec<Condition>> {
         let mut conditions = Vec::new();
         if self.eat("{") {
             loop {
@@ -179,7 +230,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        Ok(Alternative { what, conditions })
+        Ok(conditions)
     }
 
     fn closed_name(&mut self, what: &str) -> Result<String> {
@@ -219,7 +270,18 @@ impl Step {
     /// The step `text` that events of any of these names fit.
     pub fn of_names(text: &str, names: impl Iterator<Item = String>) -> Step {
         let alternative = |name| Alternative { what: What::Name(name), conditions: Vec::new() };
-        Step { alternatives: names.map(alternative).collect(), text: text.to_owned() }
+        Step { alternatives: names.map(alternative).collect(), text: text.to_owned(), named: BTreeSet::new() }
+    }
+
+    /// The named steps that it is made of, each once.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(String::as_str)
+    }
+
+    /// Whether the same events fit it, whatever it is called.
+    #[cfg(test)]
+    pub fn means_the_same_as(&self, other: &Step) -> bool {
+        self.alternatives == other.alternatives
     }
 
     /// Adds what must be read to recognise the step.
@@ -408,7 +470,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> (Vec<String>, Vec<Hop>) {
-        let (steps, hops) = parse(text).unwrap();
+        let (steps, hops) = parse(text, &NamedSteps::default()).unwrap();
         (steps.iter().map(ToString::to_string).collect(), hops)
     }
 
@@ -428,7 +490,7 @@ mod tests {
 
     #[test]
     fn conditions_are_read() {
-        let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}").unwrap();
+        let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}", &NamedSteps::default()).unwrap();
         let conditions: Vec<String> = steps[0].alternatives[0].conditions.iter().map(ToString::to_string).collect();
         assert_eq!(conditions, ["price >= '10'", "plan != 'free trial'"]);
     }
@@ -436,11 +498,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_an_example() {
         for text in ["", "a >", "> a", "a b", "(a | b", "a{price}", "a{price > }", "'a", "node(a", "a > > b"] {
-            let error = parse(text).unwrap_err();
+            let error = parse(text, &NamedSteps::default()).unwrap_err();
             assert!(error.advice().is_some(), "{text}: {error}");
         }
         for text in ["a >[10m] b", "a > b? > c", "(a & b)", "first(a)"] {
-            assert!(parse(text).unwrap_err().to_string().contains("cannot be asked yet"), "{text}");
+            assert!(
+                parse(text, &NamedSteps::default()).unwrap_err().to_string().contains("cannot be asked yet"),
+                "{text}"
+            );
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::units::{Fraction, Size};
 #[command(next_help_heading = "Input")]
 pub struct InputSpec {
     /// Log files, globs, or folders, in the order that settles equal times
-    #[arg(value_name = "INPUT")]
+    #[arg(value_name = "INPUT", value_hint = clap::ValueHint::AnyPath)]
     pub files: Vec<String>,
     /// Column of the visitor [default: guessed and printed]
     #[arg(long, value_name = "COLUMN")]
@@ -234,4 +234,13 @@ pub struct OutputArgs {
     /// Leave CSV texts that a spreadsheet would run as a formula as they are
     #[arg(long)]
     pub csv_raw: bool,
+}
+
+/// The rate that an answer must reach: for questions that have one.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct RateArgs {
+    /// Exit with 1 if the rate of the answer is lower: a funnel's last step ÷ its first, a conversion's rate of sessions
+    #[arg(long, value_name = "RATE")]
+    pub fail_under: Option<Fraction>,
 }

@@ -10,7 +10,7 @@ use crate::sync::lock;
 static LAST: Mutex<String> = Mutex::new(String::new());
 
 /// Runs the program; a panic in any of its threads becomes an [`ErrorKind::Bug`](crate::error::ErrorKind::Bug).
-pub fn guarded(program: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn guarded<T>(program: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::set_hook(Box::new(|panic| {
         *lock(&LAST) = panic.to_string();
     }));

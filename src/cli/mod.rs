@@ -7,26 +7,37 @@ mod input;
 mod job;
 mod output;
 pub mod printer;
+mod reference;
 mod rows;
 mod stats;
+mod verdict;
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::analyses::{Common, CommonSpec, KINDS, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::{self, Asked, OpenRows, Outcome};
 use crate::reports::{Answer, file, footer};
-use args::{InputSpec, OutputArgs, RunArgs};
+use args::{InputSpec, OutputArgs, RateArgs, RunArgs};
 use printer::Printer;
+pub use reference::reference;
 use rows::RowFiles;
 use stats::Stats;
+pub use verdict::Verdict;
+use verdict::{Floors, judge};
 
 /// What the program is, in a line.
 const ABOUT: &str = "Customer journeys from exported page-view and event logs";
 
-const EXAMPLES: &str = "\
+const BEHIND: &str = "\
+Exit codes:
+  0  answered
+  1  answered, but a rate is under --fail-under or fail_under
+  2  an error: nothing is answered
+
 Examples:
   clickpath inspect events.csv                 what is in the log, and which command to try next
   clickpath report events.csv                  the whole picture with the defaults
@@ -38,7 +49,9 @@ pub fn command() -> Command {
     let question = |kind: &Kind| {
         let command = (kind.flags)(CommonSpec::augment_args(with_input(Command::new(kind.name))));
         let command = command.mut_arg("grain", |grain| grain.hide(kind.both_grains));
-        described(with_output(command), kind.about, kind.examples)
+        let command = with_output(command);
+        let command = if kind.rate.is_some() { RateArgs::augment_args(command) } else { command };
+        described(command, kind.about, kind.examples)
     };
     let report = described(
         with_output(CommonSpec::augment_args(with_input(Command::new("report")))),
@@ -48,7 +61,7 @@ pub fn command() -> Command {
     Command::new("clickpath")
         .about(ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help(EXAMPLES)
+        .after_help(BEHIND)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .max_term_width(110)
@@ -56,6 +69,9 @@ pub fn command() -> Command {
         .subcommand(report)
         .subcommands(KINDS.iter().map(question))
         .subcommand(job::command())
+        .subcommand(commands::check::command())
+        .subcommand(commands::completions::command())
+        .subcommand(commands::man::command())
 }
 
 /// The description comes last: adding the flags of a struct replaces it by the docs of the struct.
@@ -77,61 +93,92 @@ fn with_output(command: Command) -> Command {
 }
 
 /// Does what the command line says.
-pub fn main() -> Result<()> {
-    let matches = command().get_matches();
-    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+pub fn main() -> Result<Verdict> {
+    let matches = command().try_get_matches().or_else(refused)?;
+    let Some((name, matches)) = matches.subcommand() else { return Ok(Verdict::Answered) };
     match name {
-        "run" => job::run(matches),
-        "inspect" => commands::inspect::run(matches),
-        "report" => ask(matches, report),
-        _ => {
-            let kind = KINDS.iter().find(|kind| kind.name == name);
-            let kind = kind.ok_or_else(|| crate::error::Error::bug(format!("no question is called {name}")))?;
-            let question = |matches: &ArgMatches, common| {
-                let question = (kind.from_flags)(matches, common)?;
-                Ok(vec![Asked { name: name.to_owned(), question }])
-            };
-            if kind.rows { ask_for_rows(matches, question) } else { ask(matches, question) }
-        }
+        "run" => return job::run(matches),
+        "check" => commands::check::run(matches)?,
+        "completions" => commands::completions::run(matches)?,
+        "man" => commands::man::run(matches)?,
+        "inspect" => commands::inspect::run(matches)?,
+        "report" => return report(matches),
+        _ => return question(name, matches),
     }
+    Ok(Verdict::Answered)
 }
 
-/// Every question that has an answer without being told more.
-fn report(_matches: &clap::ArgMatches, common: Common) -> Result<Vec<Asked>> {
-    let default = |kind: &Kind| {
-        let grain = common.grain.filter(|_| !kind.both_grains);
-        let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common.clone() })?;
-        Ok(Asked { name: kind.name.to_owned(), question })
+/// What was typed means nothing, or asks for help. File names that a shell has put there may hold anything, so clap does not print them.
+fn refused(error: clap::Error) -> Result<ArgMatches> {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
+    }
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && flag == "--fail-under"
+    {
+        let command = std::env::args_os().nth(1).unwrap_or_default();
+        return Err(verdict::no_rate(&command.to_string_lossy()));
+    }
+    let text = error.render().to_string();
+    let refused = Error::question(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    // A value that is one of ours knows how it is written.
+    let advice = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>()?.advice());
+    Err(match advice {
+        Some(advice) => refused.hint(advice),
+        None => refused,
+    })
+}
+
+/// Asks one question.
+fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
+    let kind = KINDS.iter().find(|kind| kind.name == name);
+    let kind = kind.ok_or_else(|| Error::bug(format!("no question is called {name}")))?;
+    let floor = match kind.rate {
+        Some(_) => parsed::<RateArgs>(matches)?.fail_under,
+        None => None,
     };
-    KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
+    let floors = floor.map(|floor| (name.to_owned(), floor)).into_iter().collect();
+    let questions = |common| Ok(vec![Asked { name: name.to_owned(), question: (kind.from_flags)(matches, common)? }]);
+    if kind.rows { ask_for_rows(matches, questions) } else { ask(matches, &floors, questions) }
+}
+
+/// Asks every question that has an answer without being told more.
+fn report(matches: &ArgMatches) -> Result<Verdict> {
+    ask(matches, &Floors::new(), |common| {
+        let default = |kind: &Kind| {
+            let grain = common.grain.filter(|_| !kind.both_grains);
+            let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common.clone() })?;
+            Ok(Asked { name: kind.name.to_owned(), question })
+        };
+        KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
+    })
 }
 
 /// Asks the questions that `questions` makes of the flags, and writes the answers.
-fn ask(
-    matches: &clap::ArgMatches,
-    questions: impl FnOnce(&clap::ArgMatches, Common) -> Result<Vec<Asked>>,
-) -> Result<()> {
+fn ask(matches: &ArgMatches, floors: &Floors, questions: impl FnOnce(Common) -> Result<Vec<Asked>>) -> Result<Verdict> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check()?;
     output.check_terminal()?;
-    let asked = questions(matches, common.resolve(input.own_sessions())?)?;
+    let asked = questions(common.resolve(input.own_sessions())?)?;
     let stats = Stats::begin(&run, &input)?;
     let outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
     output.write(&outcome.answers, &run)?;
-    stats.commit(&outcome)
+    stats.commit(&outcome)?;
+    Ok(judge(&outcome.answers, floors))
 }
 
 /// Asks a question that answers with rows, which are written while they are made.
-fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(&ArgMatches, Common) -> Result<Vec<Asked>>) -> Result<()> {
+fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(Common) -> Result<Vec<Asked>>) -> Result<Verdict> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check_rows()?;
-    let asked = question(matches, common.resolve(input.own_sessions())?)?;
+    let asked = question(common.resolve(input.own_sessions())?)?;
     let stats = Stats::begin(&run, &input)?;
     let files = RowFiles::default();
     let outcome = perform(&input, &run, &asked, &output.output, &|_, schema| output.row_writer(&files, schema, &run))?;
@@ -139,12 +186,13 @@ fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(&ArgMatches, Common)
     say_notes(&run, &outcome.answers);
     let printer = Printer::new(&run);
     outcome.answers.iter().flat_map(footer::lines).for_each(|line| printer.note(&line));
-    stats.commit(&outcome)
+    stats.commit(&outcome)?;
+    Ok(Verdict::Answered)
 }
 
 /// The flags of one group.
-fn parsed<T: FromArgMatches>(matches: &clap::ArgMatches) -> Result<T> {
-    T::from_arg_matches(matches).map_err(|error| crate::error::Error::question(error.to_string()))
+fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T> {
+    T::from_arg_matches(matches).map_err(|error| Error::question(error.to_string()))
 }
 
 /// Runs the questions over the input, says what was read, and writes the rejected records if asked.

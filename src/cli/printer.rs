@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{ColorChoice, RunArgs};
+use crate::error::Error;
 use crate::pipeline::Progress;
 use crate::reports::text::visible;
 
@@ -57,6 +58,14 @@ pub fn line(message: &str) {
     let mut stderr = std::io::stderr().lock();
     for line in message.split('\n') {
         let _ = writeln!(stderr, "{}", visible(line));
+    }
+}
+
+/// Says what went wrong and, after an empty line, what to do about it.
+pub fn error(error: &Error) {
+    line(&format!("error: {error}"));
+    if let Some(hint) = error.advice() {
+        line(&format!("\nhint: {hint}"));
     }
 }
 

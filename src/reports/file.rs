@@ -2,6 +2,9 @@
 //!
 //! What is written goes to a temporary file in the same folder, which takes the name it was meant for only when it is
 //! complete and on disk. Until then, and after any error, a file of that name is what it was before.
+//!
+//! A process that is killed cannot clean up. So a temporary file is locked for as long as its process lives, and whoever
+//! writes into a folder first removes those that nobody has locked. The system gives a lock back however its owner ends.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -23,8 +26,13 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Begins the file `path`, in a folder that exists.
+    /// Begins the file `path`, in a folder that exists. What earlier runs left there half-written is removed.
     pub fn create(path: &Path) -> Result<Self> {
+        sweep(folder_of(path));
+        Self::begin(path)
+    }
+
+    fn begin(path: &Path) -> Result<Self> {
         // A link stays a link: the file that it points at is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let opened = match fs::metadata(&target) {
@@ -87,16 +95,16 @@ impl Pending {
     }
 
     fn appear(self) -> Result<()> {
-        let Pending { path, target, out, temporary, .. } = self;
-        // Closed first: some systems refuse to rename an open file.
-        drop(out);
+        // Closed last: without its lock it would be anybody's to remove.
+        let Pending { path, target, out: _locked, temporary, .. } = self;
         match temporary {
             Some(temporary) => temporary.persist(&target).map_err(|error| Error::io(&path, &error.error)),
             None => Ok(()),
         }
     }
 
-    fn filled(mut self, bytes: &[u8]) -> Result<Self> {
+    /// With `bytes` at its end.
+    pub fn filled(mut self, bytes: &[u8]) -> Result<Self> {
         self.write_all(bytes).map_err(|error| Error::io(&self.path, &error))?;
         Ok(self)
     }
@@ -133,9 +141,13 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Begins a batch in `folder`, which is created if it is missing.
+    /// Begins a batch in `folder`, which is created if it is missing. That nothing can be written there is found out now: the log may
+    /// take hours to read.
     pub fn create(folder: &Path) -> Result<Self> {
-        Ok(Batch { files: Vec::new(), folder: Folder::create(folder)? })
+        let folder = Folder::create(folder)?;
+        sweep(&folder.path);
+        temporary(&folder.path.join("probe"), None).map_err(|error| Error::io(&folder.path, &error))?;
+        Ok(Batch { files: Vec::new(), folder })
     }
 
     /// Begins a file that is written bit by bit and then handed to [`Batch::keep`] or [`Batch::commit`].
@@ -143,7 +155,7 @@ impl Batch {
         if Path::new(name).file_name() != Some(name.as_ref()) {
             return Err(Error::question(format!("`{name}` is no name for a file")));
         }
-        Pending::create(&self.folder.path.join(name))
+        Pending::begin(&self.folder.path.join(name))
     }
 
     /// Makes `file` appear with the others.
@@ -171,9 +183,13 @@ impl Batch {
     pub fn commit(mut self, last: Pending) -> Result<()> {
         self.keep(last)?;
         self.files.iter_mut().try_for_each(Pending::settle)?;
+        // Two runs into one folder take turns, so that what stands there in the end is all of one of them.
+        let turn = File::open(&self.folder.path).and_then(|folder| folder.lock().map(|()| folder));
         // The last file of an earlier run must not vouch for a mixture, should this run be cut short from here on.
         self.files.last().map_or(Ok(()), Pending::withdraw_old)?;
-        self.files.drain(..).try_for_each(Pending::appear)
+        let appeared = self.files.drain(..).try_for_each(Pending::appear);
+        drop(turn);
+        appeared
     }
 }
 
@@ -203,17 +219,46 @@ impl Drop for Folder {
     }
 }
 
+/// How the names of temporary files begin and end.
+const TEMPORARY: [&str; 2] = [".clickpath-", ".part"];
+
 /// A temporary file next to `target`, with the permissions that it had or those of any new file.
 fn temporary(target: &Path, permissions: Option<Permissions>) -> io::Result<(File, Option<TempPath>)> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".clickpath-").suffix(".part");
-    // By way of `File`, for its permissions and its plain errors: tempfile's own files are readable by one user only.
-    let file = builder.make_in(folder_of(target), |path| File::create_new(path))?;
-    if let Some(permissions) = permissions {
-        file.as_file().set_permissions(permissions)?;
+    builder.prefix(TEMPORARY[0]).suffix(TEMPORARY[1]);
+    loop {
+        // By way of `File`, for its permissions and its plain errors: tempfile's own files are readable by one user only.
+        let file = builder.make_in(folder_of(target), |path| File::create_new(path))?;
+        // Where there are no locks, nobody can find out that a file is nobody's, and none is removed.
+        let _ = file.as_file().lock();
+        // Another run may have swept it away before it was locked.
+        if !file.path().exists() {
+            continue;
+        }
+        if let Some(permissions) = permissions {
+            file.as_file().set_permissions(permissions)?;
+        }
+        let (file, path) = file.into_parts();
+        return Ok((file, Some(path)));
     }
-    let (file, path) = file.into_parts();
-    Ok((file, Some(path)))
+}
+
+/// Removes the temporary files of runs that are no more. What cannot be removed does no harm: it is hidden, and nobody's.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|name| name.starts_with(TEMPORARY[0]) && name.ends_with(TEMPORARY[1]));
+        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path();
+        // Locked until it is gone: whoever has made it and not yet locked it waits, and then looks whether it is still there.
+        if let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -33,6 +33,9 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct RunSpec {
     args: Vec<String>,
+    /// What the environment says beside what is neutral.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
     exit: i32,
     /// Whether file permissions must hold for whoever runs it, as they do not for root.
     #[serde(default)]
@@ -125,7 +128,7 @@ impl RunSpec {
             println!("skipped {:?}: permissions do not hold for root, and setpriv is not here", self.args);
             return Vec::new();
         };
-        let run = Run::of(&mut program, &self.args);
+        let run = Run::of(program.envs(&self.env), &self.args);
         let mut problems = run.problems();
         if run.exit != Some(self.exit) {
             problems.push(format!("exit code {:?}, not {}", run.exit, self.exit));

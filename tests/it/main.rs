@@ -8,11 +8,14 @@
 )]
 
 mod cases;
+mod faults;
 mod invariance;
 mod layering;
 mod pipes;
 mod readme;
 mod real;
+mod reference;
 mod schemas;
 mod shop;
 mod support;
+mod terminal;

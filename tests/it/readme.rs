@@ -92,6 +92,10 @@ fn as_in_a_terminal(command: &str) -> String {
     let bare = QUOTED.replace_all(command, "");
     let words: Vec<&str> = bare.split_whitespace().collect();
     let settled = ["--format", "-o", "--output", "--output-dir", "--help", "-h", "--version", "-V", "help"];
+    // These print no answer.
+    if words.get(1).is_some_and(|command| ["completions", "man"].contains(command)) {
+        return command.to_owned();
+    }
     let is_settled = |word: &&str| settled.iter().any(|flag| word == flag || word.starts_with(&format!("{flag}=")));
     if words.len() < 2 || words.iter().any(is_settled) || bare.contains(['|', '>', ';', '&']) {
         return command.to_owned();
@@ -109,7 +113,8 @@ fn shell(folder: &Path) -> Command {
     shell
 }
 
-/// A folder with copies of `sample-data` and `docs/examples` in it.
+/// A folder with copies of `sample-data` and `docs/examples` in it, and what documents call by short names: a log `events.csv`, and the
+/// jobs `job.toml` and `variables.toml`.
 fn workplace() -> tempfile::TempDir {
     let workplace = tempfile::tempdir().unwrap();
     for folder in ["sample-data", "docs/examples"] {
@@ -122,6 +127,12 @@ fn workplace() -> tempfile::TempDir {
             }
         }
     }
+    let at = |name: &str| workplace.path().join(name);
+    for (name, sample) in [("events.csv", "shop.csv.gz"), ("shop.csv.gz", "shop.csv.gz"), ("job.toml", "job.toml")] {
+        fs::copy(at("sample-data").join(sample), at(name)).unwrap();
+    }
+    let job = "input.files = ['${log}']\n[[funnel]]\nname = '${day}'\nsteps = 'catalog > purchase'\n";
+    fs::write(at("variables.toml"), job).unwrap();
     workplace
 }
 
@@ -168,7 +179,11 @@ fn examples(help: &str) -> Vec<&str> {
 #[test]
 fn the_examples_of_every_help_text_work() {
     let subcommands = subcommands();
-    assert!(["inspect", "report", "run", "funnel"].iter().all(|name| subcommands.iter().any(|found| found == name)));
+    assert!(
+        ["inspect", "report", "run", "check", "completions", "man", "funnel"]
+            .iter()
+            .all(|name| subcommands.iter().any(|found| found == name))
+    );
     for name in subcommands {
         let folder = workplace();
         for flag in ["--help", "-h"] {
@@ -182,6 +197,20 @@ fn the_examples_of_every_help_text_work() {
                 assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{example}\n{}", run.stderr);
             }
         }
+    }
+}
+
+#[test]
+fn the_examples_of_the_program_work() {
+    let folder = workplace();
+    let help = answer_in(folder.path(), &["--help"]);
+    let examples = examples(&help);
+    assert!(examples.len() > 2, "{help}");
+    for example in examples {
+        // What it does stands behind it.
+        let command = example.split("   ").next().unwrap();
+        let run = Run::of(&mut shell(folder.path()), &["-c", command]);
+        assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{command}\n{}", run.stderr);
     }
 }
 
@@ -244,6 +273,7 @@ fn tables_are_asked_for_unless_another_form_is() {
         "clickpath report a -o b.json",
         "clickpath flow a --format=csv",
         "clickpath graph a | head",
+        "clickpath man man1",
         "clickpath --help",
     ] {
         assert!(!table(command), "{command}");

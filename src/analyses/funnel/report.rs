@@ -36,6 +36,11 @@ impl Report for FunnelReport {
         self.title.clone()
     }
 
+    /// The last step ÷ the first.
+    fn rate(&self) -> Option<f64> {
+        self.steps.last()?.of_first
+    }
+
     fn tables(&self) -> Vec<Table> {
         const COLUMNS: [&str; 10] = [
             "step",

@@ -1,3 +1,6 @@
 //! Commands that are not an analysis.
 
+pub mod check;
+pub mod completions;
 pub mod inspect;
+pub mod man;

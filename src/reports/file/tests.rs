@@ -47,6 +47,44 @@ fn what_is_dropped_leaves_nothing() {
 }
 
 #[test]
+fn what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not() {
+    let left = ".clickpath-dead.part";
+    let others = [".clickpath-notes", "a.part", ".clickpath-folder.part"];
+    for by_batch in [false, true] {
+        let folder = folder_with(&[(left, "half"), (others[0], ""), (others[1], "")]);
+        fs::create_dir(folder.path().join(others[2])).unwrap();
+        let mut living = Pending::begin(&folder.path().join("b.json")).unwrap();
+        if by_batch {
+            drop(Batch::create(folder.path()).unwrap());
+        } else {
+            write(&folder.path().join("a.json"), b"x").unwrap();
+        }
+        assert!(!folder.path().join(left).exists());
+        assert!(others.iter().all(|name| folder.path().join(name).exists()));
+        living.write_all(b"whole").unwrap();
+        living.commit().unwrap();
+        assert_eq!(read(&folder.path().join("b.json")), "whole");
+    }
+}
+
+#[test]
+fn many_writers_in_one_folder_do_not_sweep_each_other_away() {
+    let folder = tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let path = folder.path().join(format!("{}.json", writer % 4));
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    write(&path, b"whole").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(names(folder.path()), ["0.json", "1.json", "2.json", "3.json"]);
+    assert!(names(folder.path()).iter().all(|name| read(&folder.path().join(name)) == "whole"));
+}
+
+#[test]
 fn a_missing_folder_is_an_error_with_advice() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("missing");
@@ -149,6 +187,26 @@ fn a_batch_refuses_two_files_of_one_name_and_names_that_lead_elsewhere() {
     assert_eq!(batch.commit(last).unwrap_err().kind(), ErrorKind::Question);
     assert_eq!(read(&folder.path().join("run.json")), "old");
     assert_eq!(names(folder.path()), ["run.json"]);
+}
+
+#[test]
+fn two_batches_into_one_folder_do_not_mix() {
+    let folder = tempdir().unwrap();
+    let commit = |tag: &str| {
+        let mut batch = Batch::create(folder.path()).unwrap();
+        for name in ["a.json", "b.json", "c.json"] {
+            batch.add(name, tag.as_bytes()).unwrap();
+        }
+        let last = batch.open("run.json").unwrap().filled(tag.as_bytes()).unwrap();
+        batch.commit(last).unwrap();
+    };
+    for _ in 0..50 {
+        std::thread::scope(|scope| {
+            ["1", "2", "3"].into_iter().for_each(|tag| drop(scope.spawn(move || commit(tag))));
+        });
+        let found = names(folder.path()).iter().map(|name| read(&folder.path().join(name))).collect::<Vec<_>>();
+        assert!(found.len() == 4 && found.iter().all(|tag| *tag == found[0]), "{found:?}");
+    }
 }
 
 #[test]
