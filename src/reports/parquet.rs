@@ -207,13 +207,16 @@ fn kind_of_name(name: &str) -> Kind {
         "visitors",
         "purchases",
     ];
-    const FLOATS: [&str; 4] = ["expected_exits", "lift", "low", "high"];
+    const FLOATS: [&str; 5] = ["excess_drops", "expected_exits", "lift", "low", "high"];
     let ends_in = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     let has_word = |word: &str| name.split('_').any(|part| part == word);
     match name {
         name if COUNTS.contains(&name) => Kind::Count,
         name if FLOATS.contains(&name) || name.starts_with("of_") => Kind::Float,
-        _ if ends_in(&["_s", "rate", "share", "probability", "_low", "_high"]) || name.contains("_per_") => Kind::Float,
+        _ if ends_in(&["_s", "share", "probability", "_low", "_high", "_mean", "_median", "_p90", "_p95"]) => {
+            Kind::Float
+        }
+        _ if has_word("rate") || name.contains("_per_") => Kind::Float,
         _ if has_word("value") => Kind::Money,
         _ if ends_in(&["first_event", "last_event", "time"]) => Kind::Time,
         _ => Kind::Text,

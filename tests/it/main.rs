@@ -18,4 +18,5 @@ mod reference;
 mod schemas;
 mod shop;
 mod support;
+mod types;
 mod terminal;

@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 12] = [
+const QUESTIONS: [&[&str]; 16] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -70,6 +70,10 @@ const QUESTIONS: [&[&str]; 12] = [
     &["graph", "--grain", "visitor", "--repeats", "keep", "--collapse", "home"],
     &["abandonment", "--by", "platform"],
     &["abandonment", "--purchase-rule", "anywhere", "--recover-within", "1d"],
+    &["conversion", "--goal", "purchase", "--goal", "cart", "--by", "platform"],
+    &["conversion", "--goal", "zebra"],
+    &["dropoff", "--by", "platform", "--next", "1", "--error", "cart"],
+    &["dropoff", "--grain", "visitor", "--goal", "zebra"],
 ];
 
 /// Logs that leave much undefined: without events, without records that can be used, with one event, and with odd values.
@@ -113,6 +117,9 @@ fn ids_in_the_program() -> BTreeSet<String> {
     ids
 }
 
+/// Schemas that are written before the answers.
+const TO_COME: [&str; 1] = ["clickpath.paths/1"];
+
 #[test]
 fn every_document_of_the_program_has_a_schema_and_no_schema_is_idle() {
     // Rejected records are only ever written as CSV; the envelope is a part of the others.
@@ -121,6 +128,7 @@ fn every_document_of_the_program_has_a_schema_and_no_schema_is_idle() {
     assert!(emitted.remove(never_json));
     let mut described: BTreeSet<String> = SCHEMAS.keys().map(|name| id_of(name)).collect();
     assert!(described.remove(never_alone));
+    described.retain(|id| emitted.contains(id) || !TO_COME.contains(&id.as_str()));
     assert_eq!(emitted, described);
 }
 
@@ -147,10 +155,11 @@ fn answers_about_odd_logs_are_of_their_schemas() {
 fn what_a_job_writes_is_of_its_schemas() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("log.csv"), ODD_LOGS[2]).unwrap();
-    let job =
-        "input.files = ['log.csv']\n[[funnel]]\nsteps = 'catalog > cart'\nby = ['platform']\n[[journeys]]\n[[graph]]\n";
+    let job = "input.files = ['log.csv']\n[[funnel]]\nsteps = 'catalog > cart'\nfail_under = 0.1\nby = ['platform']\n[[journeys]]\n[[graph]]\n";
     fs::write(folder.path().join("job.toml"), job).unwrap();
     answer_in(folder.path(), &["run", "job.toml", "--output-dir", "out", "--stats", "out/stats.json"]);
+    let checked = answer_in(folder.path(), &["check", "job.toml", "--format", "json"]);
+    assert_strict(&serde_json::from_str(&checked).unwrap());
     let mut names = Vec::new();
     for entry in fs::read_dir(folder.path().join("out")).unwrap() {
         let path = entry.unwrap().path();
@@ -175,6 +184,8 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
         &["abandonment", "--by", "platform"],
+        &["conversion", "--goal", "purchase", "--by", "platform"],
+        &["dropoff", "--by", "platform", "--next", "1", "--error", "cart", "--group", "* = any"],
     ] {
         assert_strict(&asked(question, &shop()));
     }
@@ -189,7 +200,7 @@ fn answers_that_are_changed_are_of_no_schema() {
 const OPEN: [&str; 6] = ["rules", "by", "rejected_reasons", "nulled", "roles", "stage"];
 
 /// Keys that may be missing.
-const OPTIONAL: [&str; 2] = ["segments", "journeys_left_out"];
+const OPTIONAL: [&str; 3] = ["segments", "journeys_left_out", "fail_under"];
 
 /// Asserts that no change of `document` is accepted: a key more or less, a value of another type, a count or rate that is none.
 fn assert_strict(document: &Value) {
@@ -247,7 +258,7 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
         }
         Value::Number(_) => {
             changes.push(("as a text", with(json!("1"))));
-            if !key.starts_with("value") {
+            if !MAY_BE_BELOW_ZERO.contains(&key) {
                 changes.push(("below zero", with(json!(-1))));
             }
             if is_rate(key) {
@@ -264,6 +275,8 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
     }
     changes
 }
+
+const MAY_BE_BELOW_ZERO: [&str; 5] = ["value", "value_left", "value_lost", "mean_goal_value", "excess_drops"];
 
 fn is_rate(key: &str) -> bool {
     let ends = ["rate", "share", "probability"].iter().any(|end| key.ends_with(end));
