@@ -103,6 +103,7 @@ impl InputSpec {
         Ok(Input {
             files,
             text: TextOptions {
+                format: None,
                 delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
                 encoding: self.encoding,
             },

@@ -1,34 +1,53 @@
-//! A file as stored → its text: gzip and encodings, told by the content, never by the name.
+//! A file as stored → its text, and that text read by all threads: compression and encodings are told by the content, never
+//! by the name.
+//!
+//! [`blocks`] reads plain files with all threads at once; [`stream`] reads what must be decoded from its start. Both leave it
+//! to a [`Cut`] what a record is. [`lines`] is the cut of formats whose records are lines.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Cursor, Read};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flate2::bufread::MultiGzDecoder;
-
-use super::transcode::Transcode;
+use self::blocks::Blocks;
+use self::stream::Sequence;
+use self::transcode::Transcode;
+use self::unpack::Packing;
+use super::stored::{Bytes, Stored};
+use super::{Encoding, Reader, TextOptions};
 use crate::error::{Error, Result};
-use crate::sources::Encoding;
 use crate::sync::lock;
+
+mod block;
+mod blocks;
+mod cut;
+mod stream;
+mod transcode;
+mod unpack;
+mod views;
+
+pub use self::cut::{Cut, LineStart, Rows, Stop};
+pub use self::views::Views;
 
 /// So much of the text is looked at before it is read.
 const HEAD: u64 = 1 << 20;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// Bytes of text that are read at a time.
+pub const BLOCK: usize = 4 << 20;
+
 /// A text file that was looked at.
-pub(super) struct Text {
-    path: PathBuf,
-    stored: Stored,
-    pub gzip: bool,
+pub struct Text {
+    stored: Arc<Stored>,
+    /// The text of a pipe, until it is read.
+    once: Option<Mutex<Option<Stream>>>,
+    packing: Packing,
     pub encoding: Encoding,
-    /// Bytes as stored; 0 if nobody knows.
-    pub bytes: u64,
 }
 
 /// The beginning of a text, in UTF-8.
-pub(super) struct Head {
+pub struct Head {
     pub text: Vec<u8>,
     /// Length of the byte order mark at its start.
     pub mark: usize,
@@ -36,16 +55,8 @@ pub(super) struct Head {
     pub whole: bool,
 }
 
-/// How to come by the text.
-enum Stored {
-    /// As often as wanted: the file is opened anew each time.
-    File,
-    /// Once.
-    Pipe(Mutex<Option<Stream>>),
-}
-
 /// The text from its start, decoded as it is read. A byte order mark of UTF-8 is still in it.
-pub(super) struct Stream {
+pub struct Stream {
     pub text: Box<dyn Read + Send>,
     consumed: Arc<AtomicU64>,
 }
@@ -58,89 +69,91 @@ impl Stream {
 }
 
 impl Text {
-    /// Opens `path` and looks at its beginning. `delimiter` is one that was asked for: it may be a control character.
-    pub fn open(path: &Path, encoding: Option<Encoding>, delimiter: Option<u8>) -> Result<(Text, Head)> {
-        let file = File::open(path).map_err(|error| Error::io(path, &error))?;
-        let metadata = file.metadata().map_err(|error| Error::io(path, &error))?;
-        // What the system makes up on demand, as under /proc, says that it has no bytes.
-        let regular = metadata.is_file() && metadata.len() > 0;
-        let mut text = Text {
-            path: path.to_owned(),
-            stored: Stored::File,
-            gzip: false,
-            encoding: Encoding::Utf8,
-            bytes: if regular { metadata.len() } else { 0 },
-        };
-
-        let (mut raw, consumed) = counted(file);
-        let (magic, _) = read_head(&mut raw, 3).map_err(|error| text.read_error(&error, ""))?;
-        text.gzip = magic == [0x1f, 0x8b, 8];
-        let mut stored = unpack(Cursor::new(magic).chain(raw), text.gzip);
-        let (start, failed) = read_head(&mut stored, HEAD).map_err(|error| text.read_error(&error, ""))?;
+    /// Looks at the beginning of what is stored.
+    pub fn open(stored: &Arc<Stored>, options: &TextOptions) -> Result<(Text, Head)> {
+        let (mut raw, consumed) = counted(stored.stream()?);
+        let mut text =
+            Text { stored: Arc::clone(stored), once: None, packing: Packing::None, encoding: Encoding::Utf8 };
+        let (magic, _) = read_head(&mut raw, unpack::MAGIC).map_err(|error| text.read_error(&error, ""))?;
+        text.packing = Packing::of(&magic);
+        let unpacked = text.packing.unpack(Cursor::new(magic).chain(raw));
+        let mut unpacked = unpacked.map_err(|error| text.read_error(&error, ""))?;
+        let (start, failed) = read_head(&mut unpacked, HEAD).map_err(|error| text.read_error(&error, ""))?;
         if start.is_empty() {
-            return Err(Error::input(format!("{} is empty", path.display())));
+            return Err(Error::input(format!("{} is empty", text.path().display())));
         }
         let start_is_whole = failed.is_none() && (start.len() as u64) < HEAD;
-        text.encoding = encoding.or_else(|| marked_or_wide(&start)).unwrap_or(Encoding::Utf8);
-        text.check(&start, start_is_whole, encoding.is_none(), delimiter)?;
+        text.encoding = options.encoding.or_else(|| marked_or_wide(&start)).unwrap_or(Encoding::Utf8);
+        text.check(&start, start_is_whole, options.encoding.is_none(), options.delimiter)?;
 
-        let mut decoded = transcode(Cursor::new(start).chain(stored), text.encoding);
+        let mut decoded = transcode(Cursor::new(start).chain(unpacked), text.encoding);
         let (head, failed) = read_head(&mut decoded, HEAD).map_err(|error| text.read_error(&error, ""))?;
         let head = Head {
             mark: if head.starts_with(UTF8_MARK) { UTF8_MARK.len() } else { 0 },
             whole: failed.is_none() && (head.len() as u64) < HEAD,
             text: head,
         };
-        if !regular {
+        if stored.is_pipe() {
             let again = Box::new(Cursor::new(head.text.clone()).chain(decoded));
-            text.stored = Stored::Pipe(Mutex::new(Some(Stream { text: again, consumed })));
+            text.once = Some(Mutex::new(Some(Stream { text: again, consumed })));
         }
         Ok((text, head))
     }
 
-    /// Whether the bytes of the file are the text and can be read anywhere.
-    pub fn is_plain(&self) -> bool {
-        matches!(self.stored, Stored::File) && !self.gzip && self.encoding == Encoding::Utf8
+    /// Reads the text from `body` on, `block` bytes at a time, cut into records by `cut`.
+    pub fn read<C: Cut>(self: &Arc<Self>, cut: C, body: LineStart, block: usize) -> Result<Box<dyn Reader>> {
+        if self.is_plain() {
+            Ok(Box::new(Blocks::new(self, cut, body, block)?))
+        } else {
+            Ok(Box::new(Sequence::new(self, cut, body, block)?))
+        }
     }
 
-    /// The file, from its start.
-    pub fn file(&self) -> Result<File> {
-        File::open(&self.path).map_err(|error| Error::io(&self.path, &error))
+    /// The words that describe how the text is stored, where that is out of the ordinary: `UTF-16LE`, `gzip`.
+    pub fn describe(&self) -> impl Iterator<Item = String> {
+        let encoding = match self.encoding {
+            Encoding::Utf8 => None,
+            Encoding::Utf16Le => Some("UTF-16LE"),
+            Encoding::Utf16Be => Some("UTF-16BE"),
+            Encoding::Latin1 => Some("Latin-1"),
+        };
+        encoding.into_iter().chain(self.packing.name()).map(str::to_owned)
+    }
+
+    /// Whether the bytes of the file are the text and can be read anywhere.
+    fn is_plain(&self) -> bool {
+        !self.stored.is_pipe() && self.packing == Packing::None && self.encoding == Encoding::Utf8
+    }
+
+    /// The file, to be read by position.
+    fn file(&self) -> Result<Arc<File>> {
+        self.stored.file()
     }
 
     /// The text from its start.
-    pub fn stream(&self) -> Result<Stream> {
-        match &self.stored {
-            Stored::File => {
-                let (raw, consumed) = counted(self.file()?);
-                Ok(Stream { text: transcode(unpack(raw, self.gzip), self.encoding), consumed })
-            }
-            Stored::Pipe(stream) => lock(stream).take().ok_or_else(|| {
-                Error::input(format!("{} is not a regular file, so it can be read only once", self.path.display()))
-                    .hint("write it to a file first")
-            }),
+    fn stream(&self) -> Result<Stream> {
+        if let Some(once) = &self.once
+            && let Some(stream) = lock(once).take()
+        {
+            return Ok(stream);
         }
+        let (raw, consumed) = counted(self.stored.stream()?);
+        let unpacked = self.packing.unpack(raw).map_err(|error| self.read_error(&error, ""))?;
+        Ok(Stream { text: transcode(unpacked, self.encoding), consumed })
+    }
+
+    /// Bytes as stored; 0 if nobody knows.
+    pub fn bytes(&self) -> u64 {
+        self.stored.bytes()
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.stored.path()
     }
 
     /// An error from reading, with where it was met: empty, or words like `after 5 records`.
-    pub fn read_error(&self, error: &io::Error, after: &str) -> Error {
-        let path = self.path.display();
-        let after = if after.is_empty() { String::new() } else { format!(", {after}") };
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof if self.gzip => Error::input(format!(
-                "{path}: the gzip data break off{after}"
-            ))
-            .hint("the file is cut short: fetch it again, or save what is there with `gzip -dc FILE > part.csv`"),
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if self.gzip => {
-                Error::input(format!("{path}: the gzip data are damaged{after} ({error})"))
-                    .hint("fetch the file again; `gzip -t FILE` checks it")
-            }
-            _ => Error::io(&self.path, error),
-        }
+    fn read_error(&self, error: &io::Error, after: &str) -> Error {
+        self.packing.error(self.path(), error, after).unwrap_or_else(|| Error::io(self.path(), error))
     }
 
     /// Refuses what is not text, or is not in the encoding that was guessed.
@@ -148,7 +161,7 @@ impl Text {
         if matches!(self.encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
             return Ok(());
         }
-        let path = self.path.display();
+        let path = self.path().display();
         if is_binary(start, delimiter) {
             return Err(
                 Error::input(format!("{path} is not text")).hint("it looks like binary data: is it another format?")
@@ -206,10 +219,6 @@ fn read_head(from: &mut impl Read, length: u64) -> io::Result<(Vec<u8>, Option<i
     }
 }
 
-fn unpack(stored: impl Read + Send + 'static, gzip: bool) -> Box<dyn Read + Send> {
-    if gzip { Box::new(MultiGzDecoder::new(BufReader::with_capacity(128 << 10, stored))) } else { Box::new(stored) }
-}
-
 fn transcode(bytes: impl Read + Send + 'static, encoding: Encoding) -> Box<dyn Read + Send> {
     match encoding {
         Encoding::Utf8 => Box::new(bytes),
@@ -219,20 +228,20 @@ fn transcode(bytes: impl Read + Send + 'static, encoding: Encoding) -> Box<dyn R
     }
 }
 
-fn counted(file: File) -> (Counted, Arc<AtomicU64>) {
+fn counted(bytes: Bytes) -> (Counted, Arc<AtomicU64>) {
     let consumed = Arc::new(AtomicU64::new(0));
-    (Counted { file, consumed: Arc::clone(&consumed) }, consumed)
+    (Counted { bytes, consumed: Arc::clone(&consumed) }, consumed)
 }
 
 /// Counts what is read through it.
 struct Counted {
-    file: File,
+    bytes: Bytes,
     consumed: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(into)?;
+        let count = self.bytes.read(into)?;
         self.consumed.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
