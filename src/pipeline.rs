@@ -8,6 +8,7 @@
 mod account;
 mod ask;
 mod fold;
+mod open;
 mod read;
 
 use std::path::PathBuf;
@@ -20,22 +21,38 @@ use rayon::ThreadPoolBuilder;
 use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::events::{Account, Clock, Mapping, PageRule, Reading, Reject, Roles, Scan, Tally, by_name};
+use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tally};
 use crate::journeys::{Names, Needs};
 use crate::reports::{Answer, RowWriter};
-use crate::sources::{self, Source, TextOptions};
+use crate::sources::{Constant, TextOptions};
 use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
 
 use account::{account, check_rejects};
 use fold::{Fold, FoldQuestion};
+use open::{Opened, open};
 use read::read;
+
+/// An input file.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// `-` is standard input.
+    pub path: PathBuf,
+    /// Columns that its folders name, beside those that it has.
+    pub constants: Vec<Constant>,
+}
+
+impl From<PathBuf> for InputFile {
+    fn from(path: PathBuf) -> Self {
+        InputFile { path, constants: Vec::new() }
+    }
+}
 
 /// The files of a run and how to read them.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// In the order that makes the arrival of events.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<InputFile>,
     pub text: TextOptions,
     pub roles: Roles,
     /// Columns that must be there, whether a question names them or not.
@@ -55,7 +72,7 @@ impl Input {
             to: None,
             keep_rejects: false,
         };
-        let files = files.into_iter().map(Into::into).collect();
+        let files = files.into_iter().map(|path| InputFile::from(path.into())).collect();
         Input { files, text: TextOptions::default(), roles: Roles::default(), dimensions: Vec::new(), reading }
     }
 }
@@ -143,7 +160,10 @@ pub fn run_with_rows(
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check(&needs)?;
     let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
-    let files = open(input, &reading.scan)?;
+    let Opened { files, notes: input_notes } = open(input, &reading.scan)?;
+    if let (true, Some(note)) = (limits.strict, input_notes.first()) {
+        return Err(Error::mapping(note).hint("--strict makes this an error"));
+    }
     progress.total_bytes.store(files.iter().map(|file| file.source.bytes()).sum(), Ordering::Relaxed);
     let pool = ThreadPoolBuilder::new().num_threads(limits.threads).build().map_err(|e| Error::bug(e.to_string()))?;
     let budget = Budget::new(limits.memory);
@@ -166,7 +186,7 @@ pub fn run_with_rows(
     };
     let folded = fold.run(&pool)?;
 
-    let shared_notes = account::notes(&counted, &files);
+    let shared_notes = [input_notes, account::notes(&counted, &files)].concat();
     let mut answers = Vec::new();
     for (((asked, question), state), notes) in asked.iter().zip(questions).zip(folded.states).zip(notes) {
         let extent = question.filter.map_or(&folded.all, |filter| &folded.filtered[filter]);
@@ -232,29 +252,4 @@ fn check(needs: &Needs) -> Result<()> {
             .hint("ask some of the questions in a second run"));
     }
     Ok(())
-}
-
-struct OpenFile {
-    facts: FileFacts,
-    source: Box<dyn Source>,
-    mapping: Mapping,
-}
-
-/// Opens every file and finds its columns, before anything is read.
-fn open(input: &Input, scan: &Scan) -> Result<Vec<OpenFile>> {
-    let open = |path: &PathBuf| {
-        let source = sources::open(path, &input.text)?;
-        let named = |name: &String| by_name(source.columns(), name).map(|_| ());
-        input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
-        let mapping = Mapping::new(source.columns(), &input.roles, scan).map_err(|e| e.within(path.display()))?;
-        let facts = FileFacts {
-            path: path.clone(),
-            format: source.describe(),
-            bytes: source.bytes(),
-            columns: source.columns().to_vec(),
-            roles: mapping.roles(source.columns(), scan),
-        };
-        Ok(OpenFile { facts, source, mapping })
-    };
-    input.files.iter().map(open).collect()
 }

@@ -19,6 +19,7 @@ use crate::analyses::{CommonSpec, KINDS};
 use crate::error::{Error, Result};
 use crate::pipeline::{Asked, Outcome};
 use crate::reports::{self, Format, Options, RowWriter, file, json::document};
+use crate::sources::STANDARD_INPUT;
 
 /// The table `[output]`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ pub fn command() -> Command {
             Arg::new("inputs")
                 .value_name("INPUT")
                 .num_args(0..)
-                .help("Log files, globs, or folders instead of the job's"),
+                .help("Log files, globs, folders, or - for standard input, instead of the job's"),
         )
         .arg(
             Arg::new("output_dir")
@@ -179,7 +180,7 @@ fn parse(text: &str, folder: &Path) -> Result<Job> {
         return Err(unknown_key(unknown, known));
     }
     let mut input: InputSpec = section(&mut table, "input")?;
-    for file in &mut input.files {
+    for file in input.files.iter_mut().filter(|file| *file != STANDARD_INPUT) {
         *file = folder.join(&*file).to_string_lossy().into_owned();
     }
     input.rejects = input.rejects.map(|path| folder.join(path));

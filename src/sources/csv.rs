@@ -31,6 +31,7 @@ use crate::sources::{Format, Opening, Reader, Source, Wanted};
 
 use self::record::{Fields, Found, Limits, Rules, scan, unescape};
 use self::rows::Records;
+pub use self::rows::judge;
 
 mod index;
 mod record;
@@ -38,7 +39,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-const MAX_COLUMNS: usize = 10_000;
+/// A header may have so many columns.
+pub const MAX_COLUMNS: usize = 10_000;
 
 /// Delimited text: whatever no other format knows.
 pub const FORMAT: Format = Format { name: "CSV", flag: "csv", open };
@@ -81,6 +83,7 @@ impl Csv {
             return Err(Error::question("the delimiter must be an ASCII character other than a quote or a line end"));
         }
         let (text, head) = opening.text()?;
+        head.check_utf8(text.path())?;
         let (columns, delimiter, body) =
             read_header(head, delimiter).map_err(|error| error.within(text.path().display()))?;
         Ok(Csv { text: Arc::clone(text), columns, delimiter, body, tuning })
@@ -166,7 +169,7 @@ fn read_header(head: &Head, delimiter: Option<u8>) -> Result<(Vec<String>, u8, L
 }
 
 /// The delimiter that the first line outside quotes has most of; a comma if that is not clear.
-fn sniff_delimiter(text: &[u8]) -> u8 {
+pub fn sniff_delimiter(text: &[u8]) -> u8 {
     const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
     let mut counts = [0; CANDIDATES.len()];
     let mut quoted = false;
@@ -190,7 +193,8 @@ fn sniff_delimiter(text: &[u8]) -> u8 {
     }
 }
 
-fn delimiter_name(delimiter: u8) -> String {
+/// A delimiter as people call it.
+pub fn delimiter_name(delimiter: u8) -> String {
     match delimiter {
         b',' => "comma".to_owned(),
         b'\t' => "tab".to_owned(),

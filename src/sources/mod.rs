@@ -11,17 +11,24 @@ use crate::error::{Error, Result, nearest};
 use crate::events::RawBatch;
 pub use crate::events::{UseAs, Wanted};
 
+mod constants;
 mod csv;
+mod ipc;
+mod ndjson;
 mod opening;
 mod parquet;
 mod stored;
+#[cfg(test)]
+mod testing;
 mod text;
+mod tsv;
 
+pub use constants::{Constant, partitions, with_constants};
 pub use opening::Opening;
 pub use stored::STANDARD_INPUT;
 
 /// Every input format, tried in order: the last one takes whatever is text.
-pub const FORMATS: &[Format] = &[parquet::FORMAT, csv::FORMAT];
+pub const FORMATS: &[Format] = &[parquet::FORMAT, ipc::FORMAT, ndjson::FORMAT, tsv::FORMAT, csv::FORMAT];
 
 /// An input format.
 #[derive(Debug)]
@@ -44,6 +51,11 @@ pub trait Source: Send + Sync {
 
     /// The file's size as stored, in bytes: the length of the progress bar.
     fn bytes(&self) -> u64;
+
+    /// What a reader of any answer must know about the file; each sentence goes behind its name.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What was found out about the file, in a few words for people: `CSV, comma, gzip`.
     fn describe(&self) -> String;
@@ -75,6 +87,9 @@ pub struct TextOptions {
     pub format: Option<&'static Format>,
     /// Field delimiter; found out from the header if not given.
     pub delimiter: Option<u8>,
+    /// The columns that the user names: of each list the first that a file has. Formats without a header take a name that the
+    /// beginning of the file does not show for a column too, unless its list ends with `none`.
+    pub named: Vec<Vec<String>>,
     /// Text encoding; UTF-8 (or what the byte order mark says) if not given.
     pub encoding: Option<Encoding>,
 }

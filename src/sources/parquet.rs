@@ -119,7 +119,10 @@ impl Source for ParquetFile {
     fn read(&self, wanted: &[Wanted]) -> Result<Box<dyn Reader>> {
         let pages = Pages::open(&self.stored)?;
         if pages.length != self.bytes {
-            return Err(Error::input(format!("{}: the file has changed since it was opened", self.stored.path().display())));
+            return Err(Error::input(format!(
+                "{}: the file has changed since it was opened",
+                self.stored.path().display()
+            )));
         }
         let columns = self.chosen(wanted);
         let parts = self.parts(&columns);

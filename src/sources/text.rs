@@ -22,12 +22,14 @@ use crate::sync::lock;
 mod block;
 mod blocks;
 mod cut;
+mod lines;
 mod stream;
 mod transcode;
 mod unpack;
 mod views;
 
 pub use self::cut::{Cut, LineStart, Rows, Stop};
+pub use self::lines::{LONGEST_RECORD, LineFormat, Lines, Taken, without_line_end};
 pub use self::views::Views;
 
 /// So much of the text is looked at before it is read.
@@ -53,6 +55,17 @@ pub struct Head {
     pub mark: usize,
     /// Whether it is the whole text.
     pub whole: bool,
+    /// The offset and the first byte of what is not UTF-8, where the encoding was guessed to be that.
+    invalid: Option<(usize, u8)>,
+}
+
+impl Head {
+    /// Refuses what is not UTF-8, for formats in which that is no matter of single records.
+    pub fn check_utf8(&self, path: &Path) -> Result<()> {
+        let Some((offset, byte)) = self.invalid else { return Ok(()) };
+        let message = format!("{} is not valid UTF-8: byte {byte:#04x} at offset {offset}", path.display());
+        Err(Error::input(message).hint("--encoding latin1 reads it as Latin-1"))
+    }
 }
 
 /// The text from its start, decoded as it is read. A byte order mark of UTF-8 is still in it.
@@ -84,7 +97,9 @@ impl Text {
         }
         let start_is_whole = failed.is_none() && (start.len() as u64) < HEAD;
         text.encoding = options.encoding.or_else(|| marked_or_wide(&start)).unwrap_or(Encoding::Utf8);
-        text.check(&start, start_is_whole, options.encoding.is_none(), options.delimiter)?;
+        text.check(&start, options.delimiter)?;
+        let guessed = options.encoding.is_none() && text.encoding == Encoding::Utf8;
+        let invalid = if guessed { invalid(&start, start_is_whole) } else { None };
 
         let mut decoded = transcode(Cursor::new(start).chain(unpacked), text.encoding);
         let (head, failed) = read_head(&mut decoded, HEAD).map_err(|error| text.read_error(&error, ""))?;
@@ -92,6 +107,7 @@ impl Text {
             mark: if head.starts_with(UTF8_MARK) { UTF8_MARK.len() } else { 0 },
             whole: failed.is_none() && (head.len() as u64) < HEAD,
             text: head,
+            invalid,
         };
         if stored.is_pipe() {
             let again = Box::new(Cursor::new(head.text.clone()).chain(decoded));
@@ -156,30 +172,22 @@ impl Text {
         self.packing.error(self.path(), error, after).unwrap_or_else(|| Error::io(self.path(), error))
     }
 
-    /// Refuses what is not text, or is not in the encoding that was guessed.
-    fn check(&self, start: &[u8], whole: bool, guessed: bool, delimiter: Option<u8>) -> Result<()> {
-        if matches!(self.encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
+    /// Refuses what is not text.
+    fn check(&self, start: &[u8], delimiter: Option<u8>) -> Result<()> {
+        let wide = matches!(self.encoding, Encoding::Utf16Le | Encoding::Utf16Be);
+        if wide || !is_binary(start, delimiter) {
             return Ok(());
         }
-        let path = self.path().display();
-        if is_binary(start, delimiter) {
-            return Err(
-                Error::input(format!("{path} is not text")).hint("it looks like binary data: is it another format?")
-            );
-        }
-        if !guessed {
-            return Ok(());
-        }
-        match std::str::from_utf8(start) {
-            Err(error) if error.error_len().is_some() || whole => {
-                let byte = error.valid_up_to();
-                let message = format!("{path} is not valid UTF-8: byte {:#04x} at offset {byte}", start[byte]);
-                Err(Error::input(message).hint("--encoding latin1 reads it as Latin-1"))
-            }
-            // What is cut off at the end of the head may go on behind it.
-            _ => Ok(()),
-        }
+        Err(Error::input(format!("{} is not text", self.path().display()))
+            .hint("it looks like binary data: is it another format?"))
     }
+}
+
+/// The offset and the first byte of what is not UTF-8. What is cut off at the end may go on behind it.
+fn invalid(start: &[u8], whole: bool) -> Option<(usize, u8)> {
+    let error = std::str::from_utf8(start).err()?;
+    let offset = error.valid_up_to();
+    (error.error_len().is_some() || whole).then(|| (offset, start[offset]))
 }
 
 /// The encoding that a byte order mark names; else UTF-16 if every other byte is zero, as in Western text without a mark.

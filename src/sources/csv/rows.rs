@@ -128,7 +128,6 @@ impl<'a> Records<'a> {
         self.lines += memchr_iter(b'\n', &text[self.at..end]).count() as u64;
         self.at = end;
     }
-
 }
 
 impl Rows for Records<'_> {
@@ -193,7 +192,7 @@ impl Rows for Records<'_> {
 
 /// What is wrong with a record of `fields` fields. Surplus fields are forgiven while they are empty, because real logs end
 /// their lines with delimiters.
-fn judge(fields: usize, columns: usize, surplus: impl FnOnce() -> bool) -> Option<Reason> {
+pub fn judge(fields: usize, columns: usize, surplus: impl FnOnce() -> bool) -> Option<Reason> {
     if fields < columns {
         Some(Reason::TooFewFields)
     } else if fields > columns && surplus() {

@@ -1,22 +1,19 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use arrow_array::{Array, BinaryViewArray};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::events::{Reason, UseAs, shown};
+use crate::sources::testing::{batches, gzip};
 use crate::sources::{Encoding, TextOptions};
-use crate::events::{RawBatch, Reason, UseAs, shown};
 
 mod oracle;
 
@@ -57,12 +54,6 @@ fn file(bytes: &[u8]) -> OneFile {
     let path = folder.path().join("log.csv");
     fs::write(&path, bytes).unwrap();
     OneFile { _folder: folder, path }
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn tuning(block: usize, limits: Limits) -> Tuning {
@@ -111,29 +102,6 @@ fn refused_with(bytes: &[u8], options: &TextOptions) -> Error {
 
 fn want(columns: impl IntoIterator<Item = usize>) -> Vec<Wanted> {
     columns.into_iter().map(|column| Wanted { column, use_as: UseAs::Names }).collect()
-}
-
-/// All batches in the order of their splits, read by so many threads.
-fn batches(reader: &dyn Reader, threads: usize) -> Result<Vec<RawBatch>> {
-    let drain = || {
-        let mut splits = Vec::new();
-        while let Some(split) = reader.next()? {
-            splits.push((split.number, split.batches.collect::<Result<Vec<_>>>()?));
-        }
-        Ok(splits)
-    };
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(drain)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let mut splits = BTreeMap::new();
-    for result in results {
-        for (number, batches) in result? {
-            assert!(splits.insert(number, batches).is_none(), "split {number} was handed out twice");
-        }
-    }
-    assert!(splits.keys().copied().eq(0..splits.len() as u32), "a split is missing");
-    Ok(splits.into_values().flatten().collect())
 }
 
 fn content_of(csv: &Csv, columns: impl IntoIterator<Item = usize>, threads: usize) -> Result<Content> {

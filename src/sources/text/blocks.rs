@@ -13,9 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use memchr::memchr;
 
+use super::Text;
 use super::block::{Block, Pool};
 use super::cut::{Cut, LineStart, Rows, Stop};
-use super::Text;
 use crate::error::{Error, Result};
 use crate::events::RawBatch;
 use crate::sources::{Reader, Split};

@@ -19,10 +19,6 @@ impl Views {
         Views { views: Vec::with_capacity(rows), own: Vec::new() }
     }
 
-    pub fn len(&self) -> usize {
-        self.views.len()
-    }
-
     /// Appends the text `at` of the block whose text is `text`.
     #[inline(always)]
     pub fn push(&mut self, text: &[u8], at: Range<usize>) {
