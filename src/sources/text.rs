@@ -14,7 +14,7 @@ use self::blocks::Blocks;
 use self::stream::Sequence;
 use self::transcode::Transcode;
 use self::unpack::Packing;
-use super::stored::{Bytes, Stored};
+use super::stored::{Bytes, STANDARD_INPUT, Stored};
 use super::{Encoding, Reader, TextOptions};
 use crate::error::{Error, Result};
 use crate::sync::lock;
@@ -93,7 +93,7 @@ impl Text {
         let mut unpacked = unpacked.map_err(|error| text.read_error(&error, ""))?;
         let (start, failed) = read_head(&mut unpacked, HEAD).map_err(|error| text.read_error(&error, ""))?;
         if start.is_empty() {
-            return Err(Error::input(format!("{} is empty", text.path().display())));
+            return Err(text.empty());
         }
         let start_is_whole = failed.is_none() && (start.len() as u64) < HEAD;
         text.encoding = options.encoding.or_else(|| marked_or_wide(&start)).unwrap_or(Encoding::Utf8);
@@ -170,6 +170,14 @@ impl Text {
     /// An error from reading, with where it was met: empty, or words like `after 5 records`.
     fn read_error(&self, error: &io::Error, after: &str) -> Error {
         self.packing.error(self.path(), error, after).unwrap_or_else(|| Error::io(self.path(), error))
+    }
+
+    fn empty(&self) -> Error {
+        if self.path().as_os_str() == STANDARD_INPUT {
+            return Error::input("standard input is empty")
+                .hint("send a log into it, or name a file, a glob or a folder");
+        }
+        Error::input(format!("{} is empty", self.path().display()))
     }
 
     /// Refuses what is not text.

@@ -11,8 +11,8 @@
 //! # When it is this and when CSV
 //!
 //! Files with tabs are written both ways, and no name tells which. What `--input-format` says holds. Else a file with tabs is
-//! read as this if a field of its first MiB is `\N`, and none begins with a quote: nobody means `\N` as a text, and without
-//! it the two readings differ in nothing that would lose a record. All other files with tabs are CSV, with its quotes.
+//! read as this if a field of its first MiB is `\N`, and none stands in quotes: nobody means `\N` as a text, and only who has
+//! no quotes needs it. All other files with tabs are CSV, with its quotes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -85,10 +85,11 @@ fn first_line(head: &Head) -> LineStart {
     LineStart { at: (head.mark + blank) as u64, line }
 }
 
-/// Whether a field is `\N` and none begins with a quote.
+/// Whether a field is `\N` and none stands in quotes.
 fn has_null_marks(text: &[u8]) -> bool {
     let mut fields = text.split(|byte| matches!(byte, b'\t' | b'\n' | b'\r'));
-    fields.clone().any(|field| field == NULL) && !fields.any(|field| field.starts_with(b"\""))
+    let is_quoted = |field: &[u8]| field.len() > 1 && field.starts_with(b"\"") && field.ends_with(b"\"");
+    fields.clone().any(|field| field == NULL) && !fields.any(is_quoted)
 }
 
 const NULL: &[u8] = b"\\N";

@@ -33,6 +33,8 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct RunSpec {
     args: Vec<String>,
+    /// The file that is standard input; none is an empty one.
+    stdin: Option<String>,
     exit: i32,
     /// Whether file permissions must hold for whoever runs it, as they do not for root.
     #[serde(default)]
@@ -125,6 +127,9 @@ impl RunSpec {
             println!("skipped {:?}: permissions do not hold for root, and setpriv is not here", self.args);
             return Vec::new();
         };
+        if let Some(name) = &self.stdin {
+            program.stdin(std::fs::File::open(folder.join(name)).unwrap());
+        }
         let run = Run::of(&mut program, &self.args);
         let mut problems = run.problems();
         if run.exit != Some(self.exit) {

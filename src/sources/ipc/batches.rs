@@ -119,7 +119,7 @@ impl Reader for Batches {
                 leaves: Arc::clone(&self.leaves),
                 roots: Arc::clone(&self.roots),
                 first: batch.first,
-                at: 0,
+                at: Some(0),
                 bytes: self.progress(number),
                 stored: Arc::clone(&self.stored),
                 number,
@@ -136,8 +136,8 @@ struct Pieces {
     roots: Arc<[usize]>,
     /// The number of its first row.
     first: u64,
-    /// The next row.
-    at: usize,
+    /// The next row; `None` at the end.
+    at: Option<usize>,
     /// What the first piece moves the progress bar by.
     bytes: u64,
     stored: Arc<Stored>,
@@ -148,25 +148,22 @@ impl Iterator for Pieces {
     type Item = Result<RawBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = BATCH_ROWS.min(self.rows.num_rows() - self.at);
-        if rows == 0 {
-            return None;
-        }
-        let piece = self.rows.slice(self.at, rows);
+        // A batch without rows is one piece: the progress goes on.
+        let at = self.at.take()?;
+        let rows = BATCH_ROWS.min(self.rows.num_rows() - at);
+        let piece = self.rows.slice(at, rows);
         let columns = guarded(|| {
             let columns = self.leaves.iter().map(|leaf| leaf.values(&piece, &self.roots));
             columns.collect::<Option<Vec<_>>>().ok_or_else(|| ArrowError::IpcError("a column is missing".to_owned()))
         });
-        let first = self.first + self.at as u64;
-        self.at += rows;
+        let columns = match columns {
+            Ok(columns) => columns,
+            Err(error) => return Some(Err(broken(self.stored.path(), self.number, &error))),
+        };
+        self.at = Some(at + rows).filter(|next| *next < self.rows.num_rows());
+        let origin = Origin::Rows { first: self.first + at as u64 };
         let bytes = std::mem::take(&mut self.bytes);
-        Some(match columns {
-            Ok(columns) => Ok(RawBatch { columns, rows, origin: Origin::Rows { first }, rejected: Vec::new(), bytes }),
-            Err(error) => {
-                self.at = self.rows.num_rows();
-                Err(broken(self.stored.path(), self.number, &error))
-            }
-        })
+        Some(Ok(RawBatch { columns, rows, origin, rejected: Vec::new(), bytes }))
     }
 }
 

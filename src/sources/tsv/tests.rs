@@ -75,6 +75,7 @@ fn a_file_with_tabs_is_this_only_if_its_nulls_say_so() {
     };
     let auto = TextOptions::default();
     assert_eq!(describe("a\tb\n1\t\\N\n", &auto).unwrap(), "TSV, backslash escapes");
+    assert_eq!(describe("a\tb\n\"x\" y\t\\N\n", &auto).unwrap(), "TSV, backslash escapes");
     for text in ["a\tb\n1\t2\n", "a\tb\n1\t\"\\N\"\n", "a\tb\n\"1\"\t\\N\n", "a\tb\n1\t\\Nx\n"] {
         assert_eq!(describe(text, &auto).unwrap(), "CSV, tab", "{text:?}");
     }
