@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod hostile;
 mod invariance;
 mod layering;
 mod pipes;
