@@ -9,9 +9,10 @@ mod account;
 mod ask;
 mod check;
 mod fold;
+mod open;
 mod read;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -23,23 +24,39 @@ use serde_json::{Map, Value};
 use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::events::{Account, Clock, Mapping, PageRule, Reading, Reject, Roles, Scan, Tally, by_name};
+use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tally};
 use crate::journeys::{Names, Needs, PARTITIONS};
 use crate::reports::{Answer, RowWriter};
-use crate::sources::{self, Source, TextOptions};
+use crate::sources::{Constant, TextOptions};
 use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
 pub use check::{Checked, check};
 
 use account::{account, check_rejects};
 use fold::{Extent, Fold, FoldQuestion};
+use open::{Opened, open};
 use read::read;
+
+/// An input file.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// `-` is standard input.
+    pub path: PathBuf,
+    /// Columns that its folders name, beside those that it has.
+    pub constants: Vec<Constant>,
+}
+
+impl From<PathBuf> for InputFile {
+    fn from(path: PathBuf) -> Self {
+        InputFile { path, constants: Vec::new() }
+    }
+}
 
 /// The files of a run and how to read them.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// In the order that makes the arrival of events.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<InputFile>,
     pub text: TextOptions,
     pub roles: Roles,
     /// Columns that must be there, whether a question names them or not.
@@ -59,7 +76,7 @@ impl Input {
             to: None,
             keep_rejects: false,
         };
-        let files = files.into_iter().map(Into::into).collect();
+        let files = files.into_iter().map(|path| InputFile::from(path.into())).collect();
         Input { files, text: TextOptions::default(), roles: Roles::default(), dimensions: Vec::new(), reading }
     }
 }
@@ -175,7 +192,10 @@ pub fn run_with_rows(
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check_limits(&needs)?;
     let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
-    let files = open(input, &reading.scan)?;
+    let Opened { files, notes: input_notes } = open(input, &reading.scan)?;
+    if let (true, Some(note)) = (limits.strict, input_notes.first()) {
+        return Err(Error::mapping(note).hint("--strict makes this an error"));
+    }
     progress.total_bytes.store(files.iter().map(|file| file.source.bytes()).sum(), Ordering::Relaxed);
     let pool = ThreadPoolBuilder::new().num_threads(limits.threads).build().map_err(|e| Error::bug(e.to_string()))?;
     let budget = Budget::new(limits.memory);
@@ -201,7 +221,7 @@ pub fn run_with_rows(
     let folded = fold.run(&pool)?;
     let fold_time = clock.lap();
 
-    let shared_notes = account::notes(&counted, &files);
+    let shared_notes = [input_notes, account::notes(&counted, &files)].concat();
     let mut answers = Vec::new();
     for (((asked, question), state), notes) in asked.iter().zip(questions).zip(folded.states).zip(notes) {
         let extent = question.filter.map_or(&folded.all, |filter| &folded.filtered[filter]);
@@ -285,38 +305,4 @@ fn check_limits(needs: &Needs) -> Result<()> {
             .hint("ask some of the questions in a second run"));
     }
     Ok(())
-}
-
-struct OpenFile {
-    facts: FileFacts,
-    source: Box<dyn Source>,
-    mapping: Mapping,
-}
-
-/// Opens every file and finds its columns, before anything is read.
-fn open(input: &Input, scan: &Scan) -> Result<Vec<OpenFile>> {
-    let open = |path: &PathBuf| {
-        let source = sources::open(path, &input.text)?;
-        check_dimensions(&*source, input).map_err(|e| e.within(path.display()))?;
-        let mapping = Mapping::new(source.columns(), &input.roles, scan).map_err(|e| e.within(path.display()))?;
-        Ok(OpenFile { facts: FileFacts::new(path, &*source, &mapping, scan), source, mapping })
-    };
-    input.files.iter().map(open).collect()
-}
-
-/// The columns that the input is said to have must be there.
-fn check_dimensions(source: &dyn Source, input: &Input) -> Result<()> {
-    input.dimensions.iter().try_for_each(|name| by_name(source.columns(), name).map(|_| ()))
-}
-
-impl FileFacts {
-    fn new(path: &Path, source: &dyn Source, mapping: &Mapping, scan: &Scan) -> FileFacts {
-        FileFacts {
-            path: path.to_owned(),
-            format: source.describe(),
-            bytes: source.bytes(),
-            columns: source.columns().to_vec(),
-            roles: mapping.roles(source.columns(), scan),
-        }
-    }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::events::{Clock, PageRule, Reading, Roles, Scan, instant};
-use crate::pipeline::{Input, Limits};
-use crate::sources::{Encoding, TextOptions};
+use crate::pipeline::{Input, InputFile, Limits};
+use crate::sources::{Encoding, TextOptions, format};
 use crate::units::{Fraction, Size};
 
 /// What is read, and how.
@@ -18,34 +18,43 @@ use crate::units::{Fraction, Size};
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Input")]
 pub struct InputSpec {
-    /// Log files, globs, or folders, in the order that settles equal times
+    /// Log files, globs, folders, or - for standard input, in the order that settles equal times
     #[arg(value_name = "INPUT", value_hint = clap::ValueHint::AnyPath)]
     pub files: Vec<String>,
-    /// Column of the visitor [default: guessed and printed]
+    /// Format of the files: auto, csv, tsv, ndjson, parquet or ipc [default: auto, by the content of each file]
+    #[arg(long, value_name = "FORMAT")]
+    pub input_format: Option<String>,
+    /// Column of the visitor; repeat it for files that call it otherwise [default: guessed and printed]
     #[arg(long, value_name = "COLUMN")]
-    pub visitor: Option<String>,
-    /// Column of the time [default: guessed and printed]
+    #[serde(deserialize_with = "one_or_more")]
+    pub visitor: Vec<String>,
+    /// Column of the time; repeat it for files that call it otherwise [default: guessed and printed]
     #[arg(long, value_name = "COLUMN")]
-    pub time: Option<String>,
-    /// Column of the event name, or none [default: guessed and printed]
+    #[serde(deserialize_with = "one_or_more")]
+    pub time: Vec<String>,
+    /// Column of the event name, or none; repeat it for files that call it otherwise [default: guessed and printed]
     #[arg(long, value_name = "COLUMN")]
-    pub event: Option<String>,
-    /// Column of the page or URL, or none [default: guessed and printed]
+    #[serde(deserialize_with = "one_or_more")]
+    pub event: Vec<String>,
+    /// Column of the page or URL, or none; repeat it for files that call it otherwise [default: guessed and printed]
     #[arg(long, value_name = "COLUMN")]
-    pub page: Option<String>,
-    /// Column of the amount, or none [default: guessed and printed]
+    #[serde(deserialize_with = "one_or_more")]
+    pub page: Vec<String>,
+    /// Column of the amount, or none; repeat it for files that call it otherwise [default: guessed and printed]
     #[arg(long, value_name = "COLUMN")]
-    pub value: Option<String>,
+    #[serde(deserialize_with = "one_or_more")]
+    pub value: Vec<String>,
     /// Column of the log's own session id: its sessions are used, the timeout is off [default: none]
     #[arg(long, value_name = "COLUMN")]
-    pub session: Option<String>,
+    #[serde(deserialize_with = "one_or_more")]
+    pub session: Vec<String>,
     /// Columns that questions may name; a missing one is an error (repeatable)
     #[arg(long = "dim", value_name = "COLUMN")]
     pub dimensions: Vec<String>,
-    /// Delimiter of CSV files: one character, or tab [default: found out]
+    /// Delimiter of text files: one character, or tab [default: found out]
     #[arg(long, value_name = "CHAR")]
     pub delimiter: Option<String>,
-    /// Text encoding of CSV files [default: UTF-8, or by byte order mark]
+    /// Text encoding of the files [default: UTF-8, or by byte order mark]
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<Encoding>,
     /// How times are written, in strftime's signs [default: RFC 3339, YYYY-MM-DD HH:MM:SS, or epoch numbers]
@@ -76,7 +85,7 @@ pub struct InputSpec {
 
 impl InputSpec {
     /// Settles how to read; `files` are what the inputs stand for.
-    pub fn resolve(&self, files: Vec<PathBuf>) -> Result<Input> {
+    pub fn resolve(&self, files: Vec<InputFile>) -> Result<Input> {
         let zone: Tz = match &self.tz {
             None => Tz::UTC,
             Some(name) => name.parse().map_err(|_| {
@@ -103,6 +112,8 @@ impl InputSpec {
         Ok(Input {
             files,
             text: TextOptions {
+                format: self.input_format.as_deref().filter(|name| *name != "auto").map(format).transpose()?,
+                named: Vec::new(),
                 delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
                 encoding: self.encoding,
             },
@@ -133,8 +144,22 @@ impl InputSpec {
 
     /// Whether the log's own session id makes the sessions.
     pub fn own_sessions(&self) -> bool {
-        self.session.as_deref().is_some_and(|column| column != "none")
+        self.session.iter().any(|column| column != "none")
     }
+}
+
+/// A text, or a list of texts.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a column must be a text or a list of texts")]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(name) => vec![name],
+        OneOrMore::More(names) => names,
+    })
 }
 
 /// Any single byte of ASCII that does not already mean something: itself, `tab`, or `\\xNN`.

@@ -1,14 +1,20 @@
-//! What an INPUT stands for: a file, a glob, or a folder.
+//! What an INPUT stands for: a file, a glob, a folder, or standard input.
+//!
+//! Folders called `key=value` make columns, as Hive writes them: those below a folder that was given, and those of a path from
+//! the first part on in which a glob has a sign. What was spelt out is no column.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::pipeline::InputFile;
+use crate::sources::{STANDARD_INPUT, partitions};
 
-/// Endings of the files of a folder that are read, before a `.gz`.
-const ENDINGS: [&str; 5] = ["csv", "tsv", "txt", "parquet", "pq"];
+/// Endings of the files of a folder that are read, before a `.gz` or `.zst`.
+const ENDINGS: [&str; 12] =
+    ["csv", "tsv", "txt", "ndjson", "jsonl", "json", "parquet", "pq", "arrow", "arrows", "feather", "ipc"];
 
 /// The files that the inputs stand for, and what was left out of folders. Globs and folders are ordered by name.
-pub fn expand(inputs: &[String]) -> Result<(Vec<PathBuf>, Vec<String>)> {
+pub fn expand(inputs: &[String]) -> Result<(Vec<InputFile>, Vec<String>)> {
     if inputs.is_empty() {
         return Err(
             Error::question("no input").hint("name a log file, a glob or a folder: clickpath inspect events.csv")
@@ -16,21 +22,39 @@ pub fn expand(inputs: &[String]) -> Result<(Vec<PathBuf>, Vec<String>)> {
     }
     let (mut files, mut notes) = (Vec::new(), Vec::new());
     for input in inputs {
-        if input == "-" {
-            return Err(
-                Error::question("reading from standard input is not possible yet").hint("save the log to a file first")
-            );
-        }
         let path = Path::new(input);
-        if path.is_dir() {
+        if input == STANDARD_INPUT {
+            if files.iter().any(|file: &InputFile| file.path == path) {
+                return Err(Error::question("standard input is named twice").hint("it can be read only once"));
+            }
+            files.push(path.to_owned().into());
+        } else if path.is_dir() {
             folder(path, &mut files, &mut notes)?;
-        } else if input.contains(['*', '?', '[']) && !path.exists() {
-            files.extend(matches(input)?);
+        } else if input.contains(SIGNS) && !path.exists() {
+            let spelt = spelt_out(input);
+            files.extend(matches(input)?.into_iter().map(|path| with_folders(path, &spelt)));
         } else {
-            files.push(path.to_owned());
+            files.push(path.to_owned().into());
         }
     }
     Ok((files, notes))
+}
+
+/// The signs of globs.
+const SIGNS: [char; 3] = ['*', '?', '['];
+
+/// The folders of a glob before the first part with a sign.
+fn spelt_out(pattern: &str) -> PathBuf {
+    let has_sign = |part: &Component| part.as_os_str().to_string_lossy().contains(SIGNS);
+    Path::new(pattern).components().take_while(|part| !has_sign(part)).collect()
+}
+
+/// A file with the columns that the folders below `root` name.
+fn with_folders(path: PathBuf, root: &Path) -> InputFile {
+    let inside = path.strip_prefix(root).ok().and_then(Path::parent).unwrap_or(Path::new(""));
+    let folders: Vec<_> = inside.components().map(|folder| folder.as_os_str().to_string_lossy()).collect();
+    let constants = partitions(folders.iter().map(AsRef::as_ref));
+    InputFile { path, constants }
 }
 
 /// No answer may take the place of a log that it was made from.
@@ -74,9 +98,9 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// All log files of a folder and its folders. Hidden ones are passed over, and symbolic links that lead out are not followed.
-fn folder(root: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> Result<()> {
+fn folder(root: &Path, files: &mut Vec<InputFile>, notes: &mut Vec<String>) -> Result<()> {
     let real_root = root.canonicalize().map_err(|error| Error::io(root, &error))?;
-    let before = files.len();
+    let mut found = Vec::new();
     let mut skipped = 0;
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -88,16 +112,17 @@ fn folder(root: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> Res
                 (true, _, _) => {}
                 // A linked folder inside is reached by its own name.
                 (_, true, true) if !path.is_symlink() => folders.push(path),
-                (_, true, false) if is_log(&path) => files.push(path),
+                (_, true, false) if is_log(&path) => found.push(path),
                 _ => skipped += 1,
             }
         }
     }
-    files[before..].sort();
-    if files.len() == before {
+    found.sort();
+    if found.is_empty() {
         return Err(Error::question(format!("the folder {} has no log files", root.display()))
-            .hint(format!("files that end in {} are read, also with .gz", ENDINGS.join(", "))));
+            .hint(format!("files that end in {} are read, also with .gz or .zst", ENDINGS.join(", "))));
     }
+    files.extend(found.into_iter().map(|path| with_folders(path, root)));
     if skipped > 0 {
         notes.push(format!(
             "{}: {skipped} entries are no log files or lead out of the folder and were left out",
@@ -109,13 +134,34 @@ fn folder(root: &Path, files: &mut Vec<PathBuf>, notes: &mut Vec<String>) -> Res
 
 fn is_log(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn paths(files: Vec<InputFile>) -> Vec<PathBuf> {
+        files.into_iter().map(|file| file.path).collect()
+    }
+
+    #[test]
+    fn folders_with_keys_make_columns_unless_they_were_spelt_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("site=a/year=2026/month=05");
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::write(inside.join("x=y.csv"), "x").unwrap();
+        let columns = |input: &str| -> Vec<String> {
+            let (files, _) = expand(&[folder.path().join(input).display().to_string()]).unwrap();
+            files[0].constants.iter().map(|constant| constant.name.clone()).collect()
+        };
+        assert_eq!(columns(""), ["site", "year", "month"]);
+        assert_eq!(columns("site=a"), ["year", "month"]);
+        assert_eq!(columns("site=a/year=*/month=05/*.csv"), ["year", "month"]);
+        assert_eq!(columns("site=a/year=2026/month=05/*.csv"), [""; 0]);
+        assert_eq!(columns("site=a/year=2026/month=05/x=y.csv"), [""; 0]);
+    }
 
     #[test]
     fn a_folder_gives_its_logs_by_name() {
@@ -128,10 +174,10 @@ mod tests {
         let outside = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
         std::os::unix::fs::symlink(outside.path(), at("link.csv")).unwrap();
         let (files, notes) = expand(&[folder.path().display().to_string()]).unwrap();
-        assert_eq!(files, [at("a.csv.gz"), at("b.csv"), at("sub/c.parquet")]);
+        assert_eq!(paths(files), [at("a.csv.gz"), at("b.csv"), at("sub/c.parquet")]);
         assert!(notes[0].contains("2 entries"), "{notes:?}");
         let (globbed, _) = expand(&[at("*.csv").display().to_string()]).unwrap();
-        assert_eq!(globbed, [at("b.csv"), at("link.csv")]);
+        assert_eq!(paths(globbed), [at("b.csv"), at("link.csv")]);
         assert!(expand(&[at("*.none").display().to_string()]).is_err());
         assert!(expand(&[]).unwrap_err().advice().is_some());
     }

@@ -24,6 +24,7 @@ use crate::analyses::{CommonSpec, KINDS, Kind, NamedSteps, Question};
 use crate::error::{Error, Result};
 use crate::pipeline::{Asked, Outcome};
 use crate::reports::{self, Answer, Cell, Format, Options, RowWriter, file, json::document};
+use crate::sources::STANDARD_INPUT;
 use crate::units::Fraction;
 use variables::Variables;
 
@@ -64,7 +65,7 @@ pub(super) fn with_job(command: Command) -> Command {
         .value_name("INPUT")
         .num_args(0..)
         .value_hint(ValueHint::AnyPath)
-        .help("Log files, globs, or folders instead of the job's");
+        .help("Log files, globs, folders, or - for standard input, instead of the job's");
     let set = Arg::new("set")
         .long("set")
         .value_name("NAME=VALUE")
@@ -245,7 +246,7 @@ fn parse(text: &str, folder: &Path, variables: &mut Variables) -> Result<Job> {
     }
     variables.fill_all("", &mut table)?;
     let mut input: InputSpec = section(&mut table, "input")?;
-    for file in &mut input.files {
+    for file in input.files.iter_mut().filter(|file| *file != STANDARD_INPUT) {
         *file = folder.join(&*file).to_string_lossy().into_owned();
     }
     input.rejects = input.rejects.map(|path| folder.join(path));

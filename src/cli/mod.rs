@@ -205,7 +205,8 @@ fn perform(
 ) -> Result<Outcome> {
     let printer = Printer::new(run);
     let (files, notes) = input::expand(&input.files)?;
-    input::refuse_overwriting(&files, outputs.iter().chain(&input.rejects).chain(&run.stats))?;
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+    input::refuse_overwriting(&paths, outputs.iter().chain(&input.rejects).chain(&run.stats))?;
     notes.iter().for_each(|note| printer.note(&format!("note: {note}")));
     let limits = run.limits(input)?;
     let resolved = input.resolve(files)?;

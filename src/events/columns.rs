@@ -6,31 +6,36 @@ use super::predicate::Condition;
 use super::raw::{UseAs, Wanted};
 use crate::error::{Error, Result, nearest};
 
-/// The columns as the user named them; what is not named is guessed from [`Role::guesses`].
+/// The columns as the user named them; a role that is not named is guessed from [`Role::guesses`].
 ///
-/// The name `none` says that the log has no such column.
+/// Of several names the first that a file has is taken. The name `none` says that the log has no such column, or need not
+/// have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
-    pub visitor: Option<String>,
-    pub time: Option<String>,
-    pub event: Option<String>,
-    pub page: Option<String>,
-    pub value: Option<String>,
-    pub session: Option<String>,
+    pub visitor: Vec<String>,
+    pub time: Vec<String>,
+    pub event: Vec<String>,
+    pub page: Vec<String>,
+    pub value: Vec<String>,
+    pub session: Vec<String>,
 }
 
 impl Roles {
-    /// The column that the user named for a role.
-    pub fn named(&self, role: Role) -> Option<&str> {
-        let named = match role {
+    /// The names that the user gave for a role, best first.
+    pub fn named(&self, role: Role) -> &[String] {
+        match role {
             Role::Visitor => &self.visitor,
             Role::Time => &self.time,
             Role::Event => &self.event,
             Role::Page => &self.page,
             Role::Value => &self.value,
             Role::Session => &self.session,
-        };
-        named.as_deref()
+        }
+    }
+
+    /// Whether the user said that a file need not have the role.
+    pub fn may_be_none(&self, role: Role) -> bool {
+        self.named(role).iter().any(|name| name == "none")
     }
 }
 
@@ -106,6 +111,35 @@ pub struct Scan {
     pub conditions: Vec<Condition>,
 }
 
+impl Scan {
+    /// The names of the columns that questions name, beside those of roles.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        let conditions = self.conditions.iter().map(|condition| condition.column.as_str());
+        self.dimensions.iter().map(String::as_str).chain(conditions)
+    }
+
+    /// Whether a role is read.
+    pub fn reads(&self, role: Role) -> bool {
+        match role {
+            Role::Visitor | Role::Time => true,
+            Role::Event => self.event || self.event_required,
+            Role::Page => self.page || self.page_required,
+            Role::Value => self.value,
+            Role::Session => self.session,
+        }
+    }
+
+    /// Whether every file must have a role.
+    pub fn requires(&self, role: Role) -> bool {
+        match role {
+            Role::Visitor | Role::Time => true,
+            Role::Event => self.event_required,
+            Role::Page => self.page_required,
+            Role::Value | Role::Session => false,
+        }
+    }
+}
+
 /// The columns of one file, by their place in the batches that are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -131,7 +165,7 @@ impl Mapping {
         let time = required(Role::Time)?;
         let optional = |role, needed: bool| if needed { find(columns, roles, role) } else { Ok(None) };
         for (role, needed) in [(Role::Event, scan.event_required), (Role::Page, scan.page_required)] {
-            if needed && roles.named(role) != Some("none") && find(columns, roles, role)?.is_none() {
+            if needed && !roles.may_be_none(role) && find(columns, roles, role)?.is_none() {
                 return Err(missing(columns, role));
             }
         }
@@ -149,18 +183,23 @@ impl Mapping {
 }
 
 impl Mapping {
+    /// The place of a role, if it is read and the file has it.
+    pub fn role(&self, role: Role) -> Option<usize> {
+        match role {
+            Role::Visitor => Some(self.visitor),
+            Role::Time => Some(self.time),
+            Role::Event => self.event,
+            Role::Page => self.page,
+            Role::Value => self.value,
+            Role::Session => self.session,
+        }
+    }
+
     /// Each role or dimension that is read and the name of its column, for people.
     pub fn roles(&self, columns: &[String], scan: &Scan) -> Vec<(String, String)> {
         let name = |at: usize| columns[self.wanted[at].column].clone();
-        let optional = [
-            (Role::Event, self.event),
-            (Role::Page, self.page),
-            (Role::Value, self.value),
-            (Role::Session, self.session),
-        ];
-        let required = [(Role::Visitor, Some(self.visitor)), (Role::Time, Some(self.time))];
-        let roles = required.into_iter().chain(optional);
-        let roles: Vec<_> = roles.filter_map(|(role, at)| Some((role.name().to_owned(), name(at?)))).collect();
+        let roles = Role::ALL.iter().filter_map(|role| Some((role.name().to_owned(), name(self.role(*role)?))));
+        let roles: Vec<_> = roles.collect();
         let dimensions = scan.dimensions.iter().zip(&self.dimensions);
         let dimensions = dimensions.map(|(dimension, &at)| (dimension.clone(), name(at)));
         let new: Vec<_> = dimensions.filter(|(_, column)| roles.iter().all(|(_, known)| known != column)).collect();
@@ -175,12 +214,25 @@ fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
     })
 }
 
-/// The column of `role`: the one the user named, or the best guess.
+/// The column of `role`: the first that the user named and that is there, or the best guess.
 pub fn find(columns: &[String], roles: &Roles, role: Role) -> Result<Option<usize>> {
-    match roles.named(role) {
-        Some("none") => Ok(None),
-        Some(name) => by_name(columns, name).map(Some),
-        None => guess(columns, role),
+    let names = roles.named(role);
+    for name in names {
+        match position(columns, name) {
+            _ if name == "none" => return Ok(None),
+            Some(column) => return Ok(Some(column)),
+            None => {}
+        }
+    }
+    match names {
+        [] => guess(columns, role),
+        [name] => by_name(columns, name).map(Some),
+        _ => Err(Error::mapping(format!(
+            "there is none of the columns {}; the columns are {}",
+            list(names),
+            list(columns)
+        ))
+        .hint(format!("name the {} of this file too, with another --{0} COLUMN", role.name()))),
     }
 }
 
@@ -210,11 +262,15 @@ fn plain(name: &str) -> String {
     name.trim().trim_start_matches('$').to_lowercase().replace([' ', '-', '.'], "_")
 }
 
+/// The column called `name`; letters may be large or small if no name is exactly this.
+pub fn position(columns: &[String], name: &str) -> Option<usize> {
+    let exact = columns.iter().position(|column| column == name);
+    exact.or_else(|| columns.iter().position(|column| column.eq_ignore_ascii_case(name)))
+}
+
 /// The column called `name`, or an error with near misses.
 pub fn by_name(columns: &[String], name: &str) -> Result<usize> {
-    let exact = columns.iter().position(|column| column == name);
-    let folded = || columns.iter().position(|column| column.eq_ignore_ascii_case(name));
-    exact.or_else(folded).ok_or_else(|| {
+    position(columns, name).ok_or_else(|| {
         let error = Error::mapping(format!("there is no column {name:?}; the columns are {}", list(columns)));
         match nearest(name, columns.iter().map(String::as_str)) {
             Some(near) => error.hint(format!("did you mean {near:?}?")),
@@ -277,7 +333,7 @@ mod tests {
             two.to_string().contains("ambiguous") && two.advice().unwrap().contains("--visitor client_id"),
             "{two}"
         );
-        let typo = Roles { visitor: Some("vistor".into()), ..Roles::default() };
+        let typo = Roles { visitor: vec!["vistor".into()], ..Roles::default() };
         let near = map("visitor ts", &typo, &Scan::default()).unwrap_err();
         assert_eq!(near.advice(), Some("did you mean \"visitor\"?"));
         let glued = map("visitor;ts;event", &Roles::default(), &Scan::default()).unwrap_err();
@@ -289,13 +345,28 @@ mod tests {
         let scan = Scan { event: true, event_required: true, ..Scan::default() };
         let error = map("visitor ts what", &Roles::default(), &scan).unwrap_err();
         assert!(error.advice().unwrap().contains("--event"), "{error}");
-        let none = Roles { event: Some("none".into()), ..Roles::default() };
+        let none = Roles { event: vec!["none".into()], ..Roles::default() };
         assert_eq!(map("visitor ts what", &none, &scan).unwrap().event, None);
     }
 
     #[test]
+    fn of_several_names_the_first_that_is_there_is_taken() {
+        let names = |names: &str| names.split(' ').map(str::to_owned).collect();
+        let roles = Roles { visitor: names("client_id clientId"), page: names("url none"), ..Roles::default() };
+        let found = |columns_of_file: &str, role| find(&columns(columns_of_file), &roles, role);
+        assert_eq!(found("ts clientId client_id", Role::Visitor).unwrap(), Some(2));
+        assert_eq!(found("ts CLIENTID", Role::Visitor).unwrap(), Some(1));
+        let none = found("ts cookie", Role::Visitor).unwrap_err();
+        assert!(
+            none.to_string().contains("\"client_id\", \"clientId\"") && none.advice().unwrap().contains("--visitor")
+        );
+        assert_eq!(found("ts page", Role::Page).unwrap(), None);
+        assert_eq!(found("ts page url", Role::Page).unwrap(), Some(2));
+    }
+
+    #[test]
     fn none_switches_a_guess_off() {
-        let roles = Roles { page: Some("none".into()), ..Roles::default() };
+        let roles = Roles { page: vec!["none".into()], ..Roles::default() };
         let scan = Scan { page: true, ..Scan::default() };
         assert_eq!(map("visitor ts page", &roles, &scan).unwrap().page, None);
     }

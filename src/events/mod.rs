@@ -14,7 +14,7 @@ mod timestamp;
 
 pub use account::{Account, FirstReject};
 pub use batch::{Columns, EventBatch, IdArena, Keys};
-pub use columns::{Mapping, Role, Roles, Scan, by_name, find};
+pub use columns::{Mapping, Role, Roles, Scan, by_name, find, position};
 pub use decode::{Decoder, Reading, Tally};
 pub use names::Dictionaries;
 pub use nodes::{Group, NodeKind, NodeRule, NodeTable, PageViews, glob};

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Limits;
 use super::fold::Extent;
-use super::{Limits, OpenFile};
+use super::open::OpenFile;
 use crate::error::{Error, Result};
 use crate::events::{Account, Reason};
 

@@ -60,7 +60,7 @@ impl Run {
     /// # Errors
     /// [`Question`](crate::error::ErrorKind::Question) if it is ill-posed.
     pub fn ask_with<S: Spec>(&mut self, spec: S, common: CommonSpec) -> Result<Handle<S::Report>> {
-        let own_sessions = self.input.roles.session.as_deref().is_some_and(|column| column != "none");
+        let own_sessions = self.input.roles.session.iter().any(|column| column != "none");
         let question = spec.resolve(common.resolve(own_sessions)?)?;
         Ok(self.ask_question(S::NAME, question))
     }

@@ -1,18 +1,17 @@
 //! What can be known of a run before anything is read: files open, columns are there, questions fit into one run.
 
-use std::path::Path;
-
-use super::{Asked, FileFacts, Input, check_dimensions, check_limits};
-use crate::error::{Error, Result};
-use crate::events::Mapping;
+use super::open::{Opened, open};
+use super::{Asked, FileFacts, Input, InputFile, check_limits};
+use crate::error::Error;
 use crate::journeys::Needs;
-use crate::sources;
 
 /// What the headers of the inputs say about a run.
 #[derive(Default)]
 pub struct Checked {
     /// Format and columns of each file that all questions can use.
     pub files: Vec<FileFacts>,
+    /// What is worth knowing about the files.
+    pub notes: Vec<String>,
     /// All that would make the run fail, each named with its file and the questions that it keeps from being answered.
     pub problems: Vec<Error>,
 }
@@ -25,30 +24,27 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     let mut checked = Checked::default();
     checked.problems.extend(check_limits(&needs).err());
-    for path in &input.files {
-        match check_file(path, input, asked, &needs) {
-            Ok(facts) => checked.files.push(facts),
-            Err(problems) => checked.problems.extend(problems),
+    match open(input, &needs.scan) {
+        Ok(Opened { files, notes }) => {
+            checked.files.extend(files.into_iter().map(|file| file.facts));
+            checked.notes = notes;
+        }
+        Err(error) => {
+            let alone: Vec<Error> = input.files.iter().flat_map(|file| check_file(file, input, asked)).collect();
+            checked.problems.extend(if alone.is_empty() { vec![error] } else { alone });
         }
     }
     checked
 }
 
-fn check_file(path: &Path, input: &Input, asked: &[Asked], needs: &Needs) -> Result<FileFacts, Vec<Error>> {
-    let source = sources::open(path, &input.text).map_err(|error| vec![error])?;
-    let mut problems: Vec<Error> = check_dimensions(&*source, input).err().into_iter().collect();
-    let map = |needs: &Needs| Mapping::new(source.columns(), &input.roles, &needs.scan);
-    match map(needs) {
-        Ok(mapping) if problems.is_empty() => return Ok(FileFacts::new(path, &*source, &mapping, &needs.scan)),
-        Ok(_) => {}
-        Err(error) => {
-            let failed =
-                asked.iter().filter_map(|asked| Some((asked.name.as_str(), map(&asked.question.needs()).err()?)));
-            let failed = by_message(failed.collect(), asked.len());
-            problems.extend(if failed.is_empty() { vec![error] } else { failed });
-        }
-    }
-    Err(problems.into_iter().map(|error| error.within(path.display())).collect())
+/// What keeps questions from being asked of a file by itself.
+fn check_file(file: &InputFile, input: &Input, asked: &[Asked]) -> Vec<Error> {
+    let alone = Input { files: vec![file.clone()], ..input.clone() };
+    let failed = asked.iter().filter_map(|Asked { name, question }| {
+        let error = open(&alone, &question.needs().scan).err()?;
+        Some((name.as_str(), error))
+    });
+    by_message(failed.collect(), asked.len())
 }
 
 /// One error for all questions that fail for the same reason; it names them, unless all do.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use rayon::ThreadPool;
 
-use super::{OpenFile, Progress};
+use super::Progress;
+use super::open::OpenFile;
 use crate::budget::{Budget, Held};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Decoder, Dictionaries, EventBatch, Reading, Tally};

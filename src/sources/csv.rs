@@ -21,39 +21,33 @@
 //! # How it is read
 //!
 //! [`index`] finds the ends of fields 64 bytes at a time where records are regular, [`record`] reads any other record, and
-//! [`rows`] makes Arrow views of what they found. [`blocks`] reads plain files with all threads at once; [`stream`] reads what
-//! must be decoded from its start.
+//! [`rows`] makes Arrow views of what they found.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::sources::{Encoding, Format, Reader, Source, TextOptions, Wanted};
+use crate::sources::text::{BLOCK, Cut, Head, LineStart, Text};
+use crate::sources::{Format, Opening, Reader, Source, Wanted};
 
-use self::blocks::Blocks;
 use self::record::{Fields, Found, Limits, Rules, scan, unescape};
-use self::stream::Sequence;
-use self::text::{Head, Text};
+use self::rows::Records;
+pub use self::rows::judge;
 
-mod block;
-mod blocks;
 mod index;
 mod record;
 mod rows;
-mod stream;
 #[cfg(test)]
 mod tests;
-mod text;
-mod transcode;
 
-const MAX_COLUMNS: usize = 10_000;
+/// A header may have so many columns.
+pub const MAX_COLUMNS: usize = 10_000;
 
 /// Delimited text: whatever no other format knows.
-pub const FORMAT: Format = Format { name: "CSV", open: |path, _, options| open(path, options).map(Some) };
+pub const FORMAT: Format = Format { name: "CSV", flag: "csv", open };
 
 /// Opens a file of delimited text and reads its header.
-fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
-    Ok(Box::new(Csv::open(path, options, Tuning::default())?))
+fn open(opening: &mut Opening) -> Result<Option<Box<dyn Source>>> {
+    Ok(Some(Box::new(Csv::open(opening, Tuning::default())?)))
 }
 
 /// What tests make small.
@@ -66,7 +60,7 @@ struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Tuning { block: 4 << 20, limits: Limits::default() }
+        Tuning { block: BLOCK, limits: Limits::default() }
     }
 }
 
@@ -80,26 +74,19 @@ struct Csv {
     tuning: Tuning,
 }
 
-/// The start of a line of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LineStart {
-    /// In bytes of text from its start.
-    at: u64,
-    /// Counted from 1.
-    line: u64,
-}
-
 impl Csv {
-    fn open(path: &Path, options: &TextOptions, tuning: Tuning) -> Result<Csv> {
-        if let Some(delimiter) = options.delimiter
+    fn open(opening: &mut Opening, tuning: Tuning) -> Result<Csv> {
+        let delimiter = opening.options.delimiter;
+        if let Some(delimiter) = delimiter
             && (!delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r'))
         {
             return Err(Error::question("the delimiter must be an ASCII character other than a quote or a line end"));
         }
-        let (text, head) = Text::open(path, options.encoding, options.delimiter)?;
+        let (text, head) = opening.text()?;
+        head.check_utf8(text.path())?;
         let (columns, delimiter, body) =
-            read_header(&head, options.delimiter).map_err(|error| error.within(path.display()))?;
-        Ok(Csv { text: Arc::new(text), columns, delimiter, body, tuning })
+            read_header(head, delimiter).map_err(|error| error.within(text.path().display()))?;
+        Ok(Csv { text: Arc::clone(text), columns, delimiter, body, tuning })
     }
 }
 
@@ -109,20 +96,12 @@ impl Source for Csv {
     }
 
     fn bytes(&self) -> u64 {
-        self.text.bytes
+        self.text.bytes()
     }
 
     fn describe(&self) -> String {
         let mut words = vec!["CSV".to_owned(), delimiter_name(self.delimiter)];
-        match self.text.encoding {
-            Encoding::Utf8 => {}
-            Encoding::Utf16Le => words.push("UTF-16LE".to_owned()),
-            Encoding::Utf16Be => words.push("UTF-16BE".to_owned()),
-            Encoding::Latin1 => words.push("Latin-1".to_owned()),
-        }
-        if self.text.gzip {
-            words.push("gzip".to_owned());
-        }
+        words.extend(self.text.describe());
         words.join(", ")
     }
 
@@ -132,12 +111,7 @@ impl Source for Csv {
             return Err(Error::bug(format!("there is no column {column} in {}", self.text.path().display())));
         }
         let rules = Rules { delimiter: self.delimiter, columns: self.columns.len(), limits: self.tuning.limits };
-        let columns = Columns { rules, wanted };
-        if self.text.is_plain() {
-            Ok(Box::new(Blocks::new(&self.text, columns, self.body, self.tuning.block)?))
-        } else {
-            Ok(Box::new(Sequence::new(&self.text, columns, self.body, self.tuning.block)?))
-        }
+        self.text.read(Columns { rules, wanted }, self.body, self.tuning.block)
     }
 }
 
@@ -145,6 +119,14 @@ impl Source for Csv {
 struct Columns {
     rules: Rules,
     wanted: Vec<usize>,
+}
+
+impl Cut for Columns {
+    type Rows<'a> = Records<'a>;
+
+    fn rows(&self, expected: usize) -> Records<'_> {
+        Records::new(&self.rules, &self.wanted, expected)
+    }
 }
 
 /// The column names, the delimiter and the place behind the header.
@@ -187,7 +169,7 @@ fn read_header(head: &Head, delimiter: Option<u8>) -> Result<(Vec<String>, u8, L
 }
 
 /// The delimiter that the first line outside quotes has most of; a comma if that is not clear.
-fn sniff_delimiter(text: &[u8]) -> u8 {
+pub fn sniff_delimiter(text: &[u8]) -> u8 {
     const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
     let mut counts = [0; CANDIDATES.len()];
     let mut quoted = false;
@@ -211,7 +193,8 @@ fn sniff_delimiter(text: &[u8]) -> u8 {
     }
 }
 
-fn delimiter_name(delimiter: u8) -> String {
+/// A delimiter as people call it.
+pub fn delimiter_name(delimiter: u8) -> String {
     match delimiter {
         b',' => "comma".to_owned(),
         b'\t' => "tab".to_owned(),

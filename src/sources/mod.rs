@@ -3,31 +3,46 @@
 //! A source is opened once (format, columns), then read by all threads at once: each calls [`Reader::next`] until it says
 //! `None`. The reader numbers its splits in file order, so that the order of events never depends on which thread read them.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::events::RawBatch;
 pub use crate::events::{UseAs, Wanted};
 
+mod constants;
 mod csv;
+mod ipc;
+mod ndjson;
+mod opening;
 mod parquet;
+mod stored;
+#[cfg(test)]
+mod testing;
+mod text;
+mod tsv;
+
+pub use constants::{Constant, partitions, with_constants};
+pub use opening::Opening;
+pub use stored::STANDARD_INPUT;
 
 /// Every input format, tried in order: the last one takes whatever is text.
-pub const FORMATS: &[Format] = &[parquet::FORMAT, csv::FORMAT];
+pub const FORMATS: &[Format] = &[parquet::FORMAT, ipc::FORMAT, ndjson::FORMAT, tsv::FORMAT, csv::FORMAT];
 
 /// An input format.
+#[derive(Debug)]
 pub struct Format {
+    /// Its name for people.
     pub name: &'static str,
-    /// Opens a file, or says `None` if its first bytes are not of this format.
+    /// Its name as `--input-format` takes it.
+    pub flag: &'static str,
+    /// Opens a file, or says `None` if its content is not of this format.
     pub open: Open,
 }
 
-/// Opens the file at a path whose first bytes are `head`.
-pub type Open = fn(path: &Path, head: &[u8], &TextOptions) -> Result<Option<Box<dyn Source>>>;
+/// Opens the file that was looked at.
+pub type Open = fn(&mut Opening) -> Result<Option<Box<dyn Source>>>;
 
 /// One file of a known format, whose columns are known. It holds no file open.
 pub trait Source: Send + Sync {
@@ -36,6 +51,11 @@ pub trait Source: Send + Sync {
 
     /// The file's size as stored, in bytes: the length of the progress bar.
     fn bytes(&self) -> u64;
+
+    /// What a reader of any answer must know about the file; each sentence goes behind its name.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What was found out about the file, in a few words for people: `CSV, comma, gzip`.
     fn describe(&self) -> String;
@@ -60,11 +80,16 @@ pub struct Split {
     pub batches: Box<dyn Iterator<Item = Result<RawBatch>> + Send>,
 }
 
-/// How to read text formats, as far as the user said.
+/// How to read files, as far as the user said.
 #[derive(Clone, Debug, Default)]
 pub struct TextOptions {
+    /// The format of all files; each file's content tells it if not given.
+    pub format: Option<&'static Format>,
     /// Field delimiter; found out from the header if not given.
     pub delimiter: Option<u8>,
+    /// The columns that the user names: of each list the first that a file has. Formats without a header take a name that the
+    /// beginning of the file does not show for a column too, unless its list ends with `none`.
+    pub named: Vec<Vec<String>>,
     /// Text encoding; UTF-8 (or what the byte order mark says) if not given.
     pub encoding: Option<Encoding>,
 }
@@ -82,27 +107,34 @@ pub enum Encoding {
     Latin1,
 }
 
-/// Bytes of a file that tell its format.
-const HEAD: u64 = 16;
+/// The format that `--input-format` calls `flag`.
+pub fn format(flag: &str) -> Result<&'static Format> {
+    let flags = || FORMATS.iter().map(|format| format.flag);
+    FORMATS.iter().find(|format| format.flag == flag).ok_or_else(|| {
+        let known: Vec<&str> = flags().collect();
+        let error = Error::question(format!("{flag:?} is no input format; known are auto, {}", known.join(", ")));
+        match nearest(flag, flags()) {
+            Some(near) => error.hint(format!("did you mean {near:?}?")),
+            None => error.hint("leave it out, and the content of each file tells"),
+        }
+    })
+}
 
-/// Opens `path` with the first format that knows its content.
+/// Opens `path`, or standard input for `-`, with the format that was asked for, or else the first that knows its content.
 pub fn open(path: &Path, options: &TextOptions) -> Result<Box<dyn Source>> {
-    let head = head(path).map_err(|error| Error::io(path, &error))?;
+    let mut opening = Opening::new(path, options)?;
+    if let Some(format) = options.format {
+        return (format.open)(&mut opening)?.ok_or_else(|| {
+            Error::input(format!("{} is not {}, the input format that was asked for", path.display(), format.name))
+                .hint("leave --input-format out, and the content of each file tells")
+        });
+    }
     for format in FORMATS {
-        if let Some(source) = (format.open)(path, &head, options)? {
+        if let Some(source) = (format.open)(&mut opening)? {
             return Ok(source);
         }
     }
     let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
     let message = format!("{}: no input format knows this file; known are {}", path.display(), names.join(", "));
     Err(Error::input(message))
-}
-
-/// The first bytes of a file. Those of a pipe are gone once read: they are left to the format that takes whatever is text.
-fn head(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    if path.metadata()?.is_file() {
-        File::open(path)?.take(HEAD).read_to_end(&mut head)?;
-    }
-    Ok(head)
 }

@@ -3,7 +3,8 @@
 mod pages;
 mod rows;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
@@ -12,11 +13,12 @@ use parquet::file::reader::ChunkReader;
 
 use self::pages::Pages;
 use self::rows::{Column, Part, RowGroups, share};
-use super::{Format, Reader, Source, TextOptions, Wanted};
+use super::stored::Stored;
+use super::{Format, Opening, Reader, Source, Wanted};
 use crate::error::{Error, Result};
 
 /// Parquet files.
-pub const FORMAT: Format = Format { name: "Parquet", open };
+pub const FORMAT: Format = Format { name: "Parquet", flag: "parquet", open };
 
 /// What every Parquet file begins and ends with.
 const MAGIC: &[u8] = b"PAR1";
@@ -25,21 +27,23 @@ const ENCRYPTED: &[u8] = b"PARE";
 /// The magic twice and the length of the footer: no file is shorter.
 const SHORTEST: u64 = 12;
 
-/// Opens a Parquet file, or says `None` if `head` is not the beginning of one.
-pub fn open(path: &Path, head: &[u8], _: &TextOptions) -> Result<Option<Box<dyn Source>>> {
-    if head.starts_with(ENCRYPTED) {
+/// Opens a Parquet file, or says `None` if it does not begin as one.
+fn open(opening: &mut Opening) -> Result<Option<Box<dyn Source>>> {
+    let path = opening.path();
+    if opening.head.starts_with(ENCRYPTED) {
         return Err(Error::input(format!("{}: the Parquet file is encrypted", path.display()))
             .hint("export it again without encryption"));
     }
-    if !head.starts_with(MAGIC) {
+    if !opening.head.starts_with(MAGIC) {
         return Ok(None);
     }
-    let pages = Pages::open(path)?;
-    let metadata = footer(path, &pages)?;
+    let stored = opening.settled()?;
+    let pages = Pages::open(&stored)?;
+    let metadata = footer(stored.path(), &pages)?;
     let schema = metadata.parquet_schema();
     let leaves: Vec<_> = (0..schema.num_columns()).filter(|leaf| schema.column(*leaf).max_rep_level() == 0).collect();
     let columns = leaves.iter().map(|leaf| schema.column(*leaf).path().string()).collect();
-    Ok(Some(Box::new(ParquetFile { path: path.to_owned(), bytes: pages.length, metadata, columns, leaves })))
+    Ok(Some(Box::new(ParquetFile { stored, bytes: pages.length, metadata, columns, leaves })))
 }
 
 /// Reads the footer: what the columns are and where they lie.
@@ -85,7 +89,7 @@ fn lies_within(chunk: &ColumnChunkMetaData, length: u64) -> bool {
 
 /// A Parquet file whose footer was read.
 struct ParquetFile {
-    path: PathBuf,
+    stored: Arc<Stored>,
     bytes: u64,
     metadata: ArrowReaderMetadata,
     columns: Vec<String>,
@@ -113,13 +117,16 @@ impl Source for ParquetFile {
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Box<dyn Reader>> {
-        let pages = Pages::open(&self.path)?;
+        let pages = Pages::open(&self.stored)?;
         if pages.length != self.bytes {
-            return Err(Error::input(format!("{}: the file has changed since it was opened", self.path.display())));
+            return Err(Error::input(format!(
+                "{}: the file has changed since it was opened",
+                self.stored.path().display()
+            )));
         }
         let columns = self.chosen(wanted);
         let parts = self.parts(&columns);
-        Ok(Box::new(RowGroups::new(&self.path, pages, self.metadata.clone(), columns, parts)))
+        Ok(Box::new(RowGroups::new(self.stored.path(), pages, self.metadata.clone(), columns, parts)))
     }
 }
 

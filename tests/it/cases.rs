@@ -36,6 +36,8 @@ struct RunSpec {
     /// What the environment says beside what is neutral.
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// The file that is standard input; none is an empty one.
+    stdin: Option<String>,
     exit: i32,
     /// Whether file permissions must hold for whoever runs it, as they do not for root.
     #[serde(default)]
@@ -128,6 +130,9 @@ impl RunSpec {
             println!("skipped {:?}: permissions do not hold for root, and setpriv is not here", self.args);
             return Vec::new();
         };
+        if let Some(name) = &self.stdin {
+            program.stdin(std::fs::File::open(folder.join(name)).unwrap());
+        }
         let run = Run::of(program.envs(&self.env), &self.args);
         let mut problems = run.problems();
         if run.exit != Some(self.exit) {

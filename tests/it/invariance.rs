@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use crate::support::{ask_bytes, parquet, shop, shop_text};
+use crate::support::{ask_bytes, ipc, parquet, shop, shop_text};
 
 /// Questions and their flags; together they look at every part of an event and of a session.
 const QUESTIONS: [&[&str]; 10] = [
@@ -115,6 +115,37 @@ fn the_format_does_not_matter() {
     let path = folder.path().join("shop.parquet");
     parquet::write(&path, &shop_text(), 4096);
     assert_all(&EXPECTED, &[&path], &["--threads", "2"]);
+}
+
+/// The sample log as NDJSON: its columns as fields, those without a value left out.
+fn ndjson() -> String {
+    let (header, rows) = rows();
+    let names: Vec<&str> = header.split(',').collect();
+    let line = |row: &String| {
+        let fields = names.iter().zip(row.split(',')).filter(|(_, value)| !value.is_empty());
+        let fields = fields.map(|(name, value)| (name.to_string(), serde_json::Value::from(value)));
+        serde_json::Value::Object(fields.collect()).to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+#[test]
+fn ndjson_is_the_same_log_plain_or_packed() {
+    let (folder, paths) = written(&[("shop.ndjson", ndjson())]);
+    let packed = folder.path().join("packed");
+    fs::write(&packed, zstd::encode_all(ndjson().as_bytes(), 1).unwrap()).unwrap();
+    assert_all(&EXPECTED, &[&paths[0]], &["--threads", "2"]);
+    assert_all(&EXPECTED, &[&packed], &["--threads", "2"]);
+}
+
+#[test]
+fn arrow_is_the_same_log_as_a_file_and_as_a_stream() {
+    let (folder, _) = written(&[]);
+    for kind in [ipc::Kind::File, ipc::Kind::Stream] {
+        let path = folder.path().join("shop.arrow");
+        ipc::write(&path, &shop_text(), 4096, kind);
+        assert_all(&EXPECTED, &[&path], &["--threads", "2"]);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod cases;
 mod faults;
+mod hostile;
 mod invariance;
 mod layering;
 mod pipes;
@@ -18,5 +19,5 @@ mod reference;
 mod schemas;
 mod shop;
 mod support;
-mod types;
 mod terminal;
+mod types;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Run, neutral, root, shop};
+use crate::support::{Run, neutral, root, shop, shop_text};
 
 /// Runs `script` in a shell where `$clickpath` is the program and `$log` the sample log.
 fn script(script: &str) -> Run {
@@ -24,11 +24,47 @@ fn a_pipe_is_read_as_a_file_is() {
         "cat \"$log\" | \"$clickpath\" summary /dev/stdin --quiet",
         "gzip -dc \"$log\" | \"$clickpath\" summary /dev/stdin --quiet",
         "\"$clickpath\" summary <(gzip -dc \"$log\") --quiet",
+        "cat \"$log\" | \"$clickpath\" summary - --quiet",
+        "\"$clickpath\" summary - --quiet < \"$log\"",
     ] {
         let run = script(command);
         assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{command}\n{}", run.stderr);
         assert_eq!(run.stdout, expected, "{command}");
     }
+}
+
+/// What was read of standard input by somebody else is no part of the log.
+#[test]
+fn standard_input_is_read_from_where_it_stands() {
+    let log = "printf 'no log\\nvisitor,time\\nv,1700000000\\n' > \"$folder/log\"";
+    let run = script(&format!(
+        "folder=$(mktemp -d); {log}; {{ read -r line; \"$clickpath\" summary - --quiet; }} < \"$folder/log\"; rm -r \"$folder\""
+    ));
+    assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{}", run.stderr);
+    assert!(run.stdout.contains("\"visitors\": 1"), "{}", run.stdout);
+}
+
+#[test]
+fn parquet_and_arrow_come_through_pipes_too_and_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let [parquet, arrow] = ["shop.parquet", "shop.arrow"].map(|name| folder.path().join(name));
+    crate::support::parquet::write(&parquet, &shop_text(), 4096);
+    crate::support::ipc::write(&arrow, &shop_text(), 4096, crate::support::ipc::Kind::Stream);
+    let expected = script("\"$clickpath\" summary \"$log\" --quiet").stdout;
+    let temporary = folder.path().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    for path in [parquet, arrow] {
+        let (path, temporary) = (path.display(), temporary.display());
+        let run = script(&format!("cat '{path}' | TMPDIR='{temporary}' \"$clickpath\" summary - --quiet"));
+        assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{path}\n{}", run.stderr);
+        assert_eq!(run.stdout, expected, "{path}");
+    }
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    let run = script(
+        "cat \"$clickpath\" | head -c 100 | cat <(printf PAR1) - | TMPDIR=/nowhere/at/all \"$clickpath\" summary -",
+    );
+    assert_eq!((run.exit, run.problems()), (Some(2), Vec::new()));
+    assert!(run.stderr.contains("temporary file") && run.stderr.contains("hint: "), "{}", run.stderr);
 }
 
 #[test]

@@ -144,3 +144,35 @@ fn the_shared_data_are_looked_for_beside_the_project() {
     let here = Path::new(root()).parent().unwrap().join("shared/data").exists();
     assert_eq!(shared("").is_some(), here);
 }
+
+/// Sessions of the OTTO shop, one in a line with all of its events: what can be read without unnesting are its first ones.
+///
+/// ```python
+/// Counter(r['events'][0]['type'] for r in rows), Counter(r['events'][1]['type'] for r in rows)
+/// ```
+#[test]
+fn otto_first_events() {
+    let Some(log) = shared("otto/test/resources/train.jsonl") else { return };
+    let flags = ["--visitor", "session", "--time", "events.0.ts", "--event", "events.0.type", "--dim", "events.1.type"];
+    let inspected = ask("inspect", &[&log], &flags);
+    assert_eq!(values(&inspected["account"], ACCOUNT), [20, 20, 20, 20].map(|count| json!(count)));
+    assert_eq!(inspected["report"]["events"][0]["count"], json!(18));
+    assert_eq!(inspected["report"]["first_event"], json!("2022-07-31T22:00:00.025Z"));
+    let steps = ["--steps", "clicks{events.1.type = carts}"];
+    let funnel = ask("funnel", &[&log], &[&flags[..], &steps].concat());
+    // sum(r['events'][0]['type'] == 'clicks' and r['events'][1]['type'] == 'carts' for r in rows)
+    assert_eq!(funnel["report"]["steps"][0]["entered"], json!(1));
+}
+
+/// Requests to a collector as NDJSON, with the body as a text of JSON: 11 lines.
+#[test]
+fn requests_of_a_collector() {
+    let folder = "aws_clickstream/src/data-pipeline/spark-etl/src/test/resources/gtm-server";
+    let Some(log) = shared(&format!("{folder}/server-all.json")) else { return };
+    let flags = ["--visitor", "ip", "--time", "ingest_time", "--event", "rid"];
+    let inspected = ask("inspect", &[&log], &flags);
+    // len({r['ip'] for r in rows}) == 4
+    assert_eq!(inspected["account"]["used"], json!(11));
+    assert_eq!(inspected["account"]["visitors"], json!(4));
+    assert_eq!(inspected["report"]["last_event"], json!("2023-09-21T01:54:26.828Z"));
+}

@@ -1,5 +1,6 @@
 //! What all of these tests share: running the program, and what must hold of every run.
 
+pub mod ipc;
 pub mod parquet;
 
 use std::path::{Path, PathBuf};

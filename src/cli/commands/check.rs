@@ -32,7 +32,8 @@ pub fn run(matches: &ArgMatches) -> Result<()> {
     problems.extend(job.formats(&output).err());
     let mut notes = job.warnings.clone();
     let files = match columns(&job, &mut notes) {
-        Ok(pipeline::Checked { files, problems: found }) => {
+        Ok(pipeline::Checked { files, notes: about, problems: found }) => {
+            notes.extend(about);
             problems.extend(found);
             files
         }
@@ -71,7 +72,8 @@ fn columns(job: &Job, notes: &mut Vec<String>) -> Result<pipeline::Checked> {
     }
     let (files, about) = input::expand(&job.input.files)?;
     notes.extend(about);
-    input::refuse_overwriting(&files, job.input.rejects.iter())?;
+    let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+    input::refuse_overwriting(&paths, job.input.rejects.iter())?;
     Ok(pipeline::check(&job.input.resolve(files)?, &job.asked))
 }
 

@@ -47,15 +47,15 @@ fn advice(input: &InputSpec, files: &[FileFacts]) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(file) = files.first() else { return notes };
     let session = file.columns.iter().find(|column| column.to_lowercase().contains("session"));
-    if let (Some(column), None) = (session, &input.session) {
+    if let (Some(column), true) = (session, input.session.is_empty()) {
         notes.push(format!("the column {column} may be the log's own session id: --session {column} uses it"));
     }
     let files: Vec<String> = input.files.iter().map(|file| quoted(file)).collect();
     let named = input.roles();
-    let roles = Role::ALL.iter().filter_map(|role| {
-        let column = named.named(*role)?;
-        Some(format!(" --{} {}", role.name(), quoted(column)))
-    });
+    let flag = |role: &Role| {
+        named.named(*role).iter().map(|column| format!(" --{} {}", role.name(), quoted(column))).collect::<String>()
+    };
+    let roles = Role::ALL.iter().map(flag);
     notes.push(format!("next, try: clickpath report {}{}", files.join(" "), roles.collect::<String>()));
     notes
 }

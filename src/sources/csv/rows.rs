@@ -1,19 +1,18 @@
 //! Text → the asked-for columns of its records, as Arrow views into that text.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BinaryViewArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::Buffer;
 use memchr::{memchr, memchr_iter};
 
 use super::index::{CHUNK, Index};
 use super::record::{Fields, Found, Rules, blank, scan, unescape};
 use crate::events::{Origin, RawBatch, Reason, Reject, TextOrigin, shown};
+use crate::sources::text::{Rows, Stop, Views};
 
 /// The records of one piece of text, read from its start. How the text is cut into pieces changes nothing but where one
-/// `Rows` ends and the next begins: what stands at a record start depends only on the text that follows it.
-pub(super) struct Rows<'a> {
+/// `Records` ends and the next begins: what stands at a record start depends only on the text that follows it.
+pub(super) struct Records<'a> {
     rules: &'a Rules,
     columns: Vec<Column>,
     /// Offset of each record that was taken.
@@ -30,31 +29,18 @@ pub(super) struct Rows<'a> {
     fields: Fields,
 }
 
-/// Why reading stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// All that begins before the limit was read.
-    Limit,
-    /// Something begins before the limit whose end cannot be told from the text so far.
-    Unfinished,
-    /// The last record was too long and is rejected. It ends after the next line feed that follows the text.
-    Skip,
-}
-
-/// One asked-for column: Arrow's 16-byte views, built directly.
+/// One asked-for column.
 struct Column {
     /// Its place among the fields.
     field: usize,
-    views: Vec<u128>,
-    /// Texts that do not stand in the file as they are, because their doubled quotes were made single.
-    unescaped: Vec<u8>,
+    views: Views,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Records<'a> {
     /// No rows yet of the columns in `wanted`; about `expected` are to come.
     pub fn new(rules: &'a Rules, wanted: &[usize], expected: usize) -> Self {
-        let column = |&field| Column { field, views: Vec::with_capacity(expected), unescaped: Vec::new() };
-        Rows {
+        let column = |&field| Column { field, views: Views::with_capacity(expected) };
+        Records {
             rules,
             columns: wanted.iter().map(column).collect(),
             starts: Vec::with_capacity(expected),
@@ -65,55 +51,6 @@ impl<'a> Rows<'a> {
             index: Index::new(),
             fields: Fields::default(),
         }
-    }
-
-    /// Offset of the first byte that was not read.
-    pub fn end(&self) -> usize {
-        self.at
-    }
-
-    /// Lines that were read.
-    pub fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    /// Records that were read, with the rejected ones.
-    pub fn records(&self) -> usize {
-        self.starts.len() + self.rejected.len()
-    }
-
-    /// Goes on with everything that begins before `limit`. `text` is the text from before, perhaps with more at its end;
-    /// `ended` says that nothing can follow it.
-    pub fn read(&mut self, text: &[u8], limit: usize, ended: bool) -> Stop {
-        let chunk = CHUNK.min(self.rules.limits.quoted_bytes).min(self.rules.limits.record);
-        let limit = limit.min(text.len());
-        while self.at < limit {
-            let regular = self.index.fill(&text[self.at..text.len().min(self.at + chunk)], self.rules.delimiter);
-            let any = self.index.len() > 0;
-            self.take_indexed(text, limit);
-            if self.at >= limit || (regular && any) {
-                continue;
-            }
-            match scan(self.rules, &text[self.at..], ended, &mut self.fields) {
-                Found::Blank { end } => self.pass(text, end),
-                Found::Record { end } => self.take_scanned(text, end),
-                Found::StrayQuote { end } => {
-                    self.reject(self.lines, self.at, &text[self.at..self.at + end], Reason::StrayQuote);
-                    self.pass(text, end);
-                }
-                Found::TooLong => {
-                    let least = self.at + self.rules.limits.record;
-                    let line_end = memchr(b'\n', &text[least..]).map(|length| least + length + 1);
-                    self.reject(self.lines, self.at, &text[self.at..least], Reason::RecordTooLong);
-                    self.pass(text, line_end.unwrap_or(text.len()) - self.at);
-                    if line_end.is_none() && !ended {
-                        return Stop::Skip;
-                    }
-                }
-                Found::Unfinished => return Stop::Unfinished,
-            }
-        }
-        Stop::Limit
     }
 
     /// Takes the indexed records that begin before `limit`.
@@ -191,16 +128,61 @@ impl<'a> Rows<'a> {
         self.lines += memchr_iter(b'\n', &text[self.at..end]).count() as u64;
         self.at = end;
     }
+}
 
-    /// The rows as a batch over `block`, which is the text up to [`Self::end`] and begins with line `first_line`.
-    pub fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch {
+impl Rows for Records<'_> {
+    fn read(&mut self, text: &[u8], limit: usize, ended: bool) -> Stop {
+        let chunk = CHUNK.min(self.rules.limits.quoted_bytes).min(self.rules.limits.record);
+        let limit = limit.min(text.len());
+        while self.at < limit {
+            let regular = self.index.fill(&text[self.at..text.len().min(self.at + chunk)], self.rules.delimiter);
+            let any = self.index.len() > 0;
+            self.take_indexed(text, limit);
+            if self.at >= limit || (regular && any) {
+                continue;
+            }
+            match scan(self.rules, &text[self.at..], ended, &mut self.fields) {
+                Found::Blank { end } => self.pass(text, end),
+                Found::Record { end } => self.take_scanned(text, end),
+                Found::StrayQuote { end } => {
+                    self.reject(self.lines, self.at, &text[self.at..self.at + end], Reason::StrayQuote);
+                    self.pass(text, end);
+                }
+                Found::TooLong => {
+                    let least = self.at + self.rules.limits.record;
+                    let line_end = memchr(b'\n', &text[least..]).map(|length| least + length + 1);
+                    self.reject(self.lines, self.at, &text[self.at..least], Reason::RecordTooLong);
+                    self.pass(text, line_end.unwrap_or(text.len()) - self.at);
+                    if line_end.is_none() && !ended {
+                        return Stop::Skip;
+                    }
+                }
+                Found::Unfinished => return Stop::Unfinished,
+            }
+        }
+        Stop::Limit
+    }
+
+    fn end(&self) -> usize {
+        self.at
+    }
+
+    fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    fn records(&self) -> usize {
+        self.starts.len() + self.rejected.len()
+    }
+
+    fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch {
         let mut rejected = self.rejected;
         for reject in &mut rejected {
             reject.place += first_line;
         }
         RawBatch {
             rows: self.starts.len(),
-            columns: self.columns.into_iter().map(|column| column.finish(&block)).collect(),
+            columns: self.columns.into_iter().map(|column| column.views.finish(&block)).collect(),
             origin: Origin::Text(TextOrigin::new(block, self.starts, self.gaps, first_line)),
             rejected,
             bytes,
@@ -210,7 +192,7 @@ impl<'a> Rows<'a> {
 
 /// What is wrong with a record of `fields` fields. Surplus fields are forgiven while they are empty, because real logs end
 /// their lines with delimiters.
-fn judge(fields: usize, columns: usize, surplus: impl FnOnce() -> bool) -> Option<Reason> {
+pub fn judge(fields: usize, columns: usize, surplus: impl FnOnce() -> bool) -> Option<Reason> {
     if fields < columns {
         Some(Reason::TooFewFields)
     } else if fields > columns && surplus() {
@@ -241,66 +223,18 @@ impl Column {
             }
             return;
         }
-        self.views.extend(rows.map(|row| {
+        let place = |row| {
             let (start, end) = index.field(row, self.field);
-            let (field, _) = bare(text, base + start, base + end);
-            view(text, field, 0)
-        }));
+            bare(text, base + start, base + end).0
+        };
+        self.views.extend(text, rows.map(place));
     }
 
     fn push(&mut self, text: &[u8], field: Range<usize>, escaped: bool) {
-        if !escaped {
-            return self.views.push(view(text, field, 0));
+        if escaped {
+            self.views.push_own(|own| unescape(&text[field], own));
+        } else {
+            self.views.push(text, field);
         }
-        let start = self.unescaped.len();
-        unescape(&text[field], &mut self.unescaped);
-        self.views.push(view(&self.unescaped, start..self.unescaped.len(), 1));
     }
-
-    /// The column as an array over `block`. Empty fields become null, quoted or not.
-    fn finish(self, block: &Buffer) -> ArrayRef {
-        let filled = BooleanBuffer::collect_bool(self.views.len(), |row| self.views[row] as u32 != 0);
-        let nulls = Some(NullBuffer::new(filled)).filter(|nulls| nulls.null_count() > 0);
-        let mut buffers = vec![block.clone()];
-        if !self.unescaped.is_empty() {
-            buffers.push(Buffer::from_vec(self.unescaped));
-        }
-        let views = ScalarBuffer::from(self.views);
-        // SAFETY: `try_new` would accept them: there is a null bit for each view, and each view was built by `view` from a
-        // range of the text that `block` now holds at the same offsets, or of `unescaped`, which only grew since.
-        Arc::new(unsafe { BinaryViewArray::new_unchecked(views, buffers, nulls) })
-    }
-}
-
-/// The Arrow view of `at` in the buffer of that number, whose text is `text`: up to 12 bytes stand in the view itself.
-#[inline(always)]
-fn view(text: &[u8], at: Range<usize>, buffer: u32) -> u128 {
-    /// The lowest N bytes of a word.
-    const LOW: [u128; 13] = {
-        let mut low = [0; 13];
-        let mut bytes = 1;
-        while bytes < 13 {
-            low[bytes] = low[bytes - 1] << 8 | 0xff;
-            bytes += 1;
-        }
-        low
-    };
-    let head = head(text, &at);
-    let length = at.len();
-    if length <= 12 {
-        return length as u128 | (head & LOW[length]) << 32;
-    }
-    length as u128 | (head & LOW[4]) << 32 | u128::from(buffer) << 64 | (at.start as u128) << 96
-}
-
-/// At least the first 12 bytes of `at`, or all of it where it is shorter, with anything behind; the first byte is the lowest.
-#[inline(always)]
-fn head(text: &[u8], at: &Range<usize>) -> u128 {
-    if let Some(head) = text[at.start..].first_chunk::<16>() {
-        return u128::from_le_bytes(*head);
-    }
-    let mut head = [0; 16];
-    let length = at.len().min(16);
-    head[..length].copy_from_slice(&text[at.start..][..length]);
-    u128::from_le_bytes(head)
 }

@@ -1,21 +1,19 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use arrow_array::{Array, BinaryViewArray};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::events::{RawBatch, Reason, UseAs, shown};
+use crate::events::{Reason, UseAs, shown};
+use crate::sources::testing::{batches, gzip};
+use crate::sources::{Encoding, TextOptions};
 
 mod oracle;
 
@@ -58,18 +56,16 @@ fn file(bytes: &[u8]) -> OneFile {
     OneFile { _folder: folder, path }
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
-}
-
 fn tuning(block: usize, limits: Limits) -> Tuning {
     Tuning { block, limits }
 }
 
+fn csv(path: &Path, options: &TextOptions, tuning: Tuning) -> Result<Csv> {
+    Csv::open(&mut Opening::new(path, options)?, tuning)
+}
+
 fn open_file(file: &OneFile, tuning: Tuning) -> Csv {
-    Csv::open(&file.path, &TextOptions::default(), tuning).unwrap()
+    csv(&file.path, &TextOptions::default(), tuning).unwrap()
 }
 
 /// A file that exists as long as its source.
@@ -93,7 +89,7 @@ fn opened(bytes: impl AsRef<[u8]>, tuning: Tuning) -> Opened {
 
 fn opened_as(bytes: &[u8], options: &TextOptions) -> Opened {
     let file = file(bytes);
-    Opened { csv: Csv::open(&file.path, options, Tuning::default()).unwrap(), _file: file }
+    Opened { csv: csv(&file.path, options, Tuning::default()).unwrap(), _file: file }
 }
 
 fn refused(bytes: &[u8]) -> Error {
@@ -101,34 +97,11 @@ fn refused(bytes: &[u8]) -> Error {
 }
 
 fn refused_with(bytes: &[u8], options: &TextOptions) -> Error {
-    Csv::open(&file(bytes).path, options, Tuning::default()).err().unwrap()
+    csv(&file(bytes).path, options, Tuning::default()).err().unwrap()
 }
 
 fn want(columns: impl IntoIterator<Item = usize>) -> Vec<Wanted> {
     columns.into_iter().map(|column| Wanted { column, use_as: UseAs::Names }).collect()
-}
-
-/// All batches in the order of their splits, read by so many threads.
-fn batches(reader: &dyn Reader, threads: usize) -> Result<Vec<RawBatch>> {
-    let drain = || {
-        let mut splits = Vec::new();
-        while let Some(split) = reader.next()? {
-            splits.push((split.number, split.batches.collect::<Result<Vec<_>>>()?));
-        }
-        Ok(splits)
-    };
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(drain)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    let mut splits = BTreeMap::new();
-    for result in results {
-        for (number, batches) in result? {
-            assert!(splits.insert(number, batches).is_none(), "split {number} was handed out twice");
-        }
-    }
-    assert!(splits.keys().copied().eq(0..splits.len() as u32), "a split is missing");
-    Ok(splits.into_values().flatten().collect())
 }
 
 fn content_of(csv: &Csv, columns: impl IntoIterator<Item = usize>, threads: usize) -> Result<Content> {
@@ -151,8 +124,8 @@ fn content_of(csv: &Csv, columns: impl IntoIterator<Item = usize>, threads: usiz
             .extend(batch.rejected.into_iter().map(|reject| (reject.place, reject.reason, reject.text.unwrap())));
         bytes += batch.bytes;
     }
-    if csv.text.bytes > 0 && content != Content::default() {
-        assert_eq!(bytes, csv.text.bytes, "the progress bar does not reach its end");
+    if csv.text.bytes() > 0 && content != Content::default() {
+        assert_eq!(bytes, csv.text.bytes(), "the progress bar does not reach its end");
     }
     Ok(content)
 }
@@ -361,11 +334,11 @@ fn delimiters_are_found_out() {
     assert_eq!(describe("a"), "CSV, comma");
     assert_eq!(records("a;b\n1,5;\"2;3\"\n"), [record(2, ["1,5", "2;3"])]);
 
-    let given = TextOptions { delimiter: Some(1), encoding: None };
+    let given = TextOptions { delimiter: Some(1), ..TextOptions::default() };
     let csv = opened_as(b"a\x01b,\n1\x012\n", &given);
     assert_eq!(csv.columns, ["a", "b,"]);
     assert_eq!(csv.describe(), r"CSV, delimiter '\x01'");
-    let quote = TextOptions { delimiter: Some(b'"'), encoding: None };
+    let quote = TextOptions { delimiter: Some(b'"'), ..TextOptions::default() };
     assert_eq!(refused_with(b"a", &quote).kind(), ErrorKind::Question);
 }
 
@@ -404,13 +377,13 @@ fn latin1_is_read_on_request() {
     assert!(error.to_string().ends_with("log.csv is not valid UTF-8: byte 0xf6 at offset 8"), "{error}");
     assert_eq!(error.advice(), Some("--encoding latin1 reads it as Latin-1"));
 
-    let options = TextOptions { delimiter: None, encoding: Some(Encoding::Latin1) };
+    let options = TextOptions { encoding: Some(Encoding::Latin1), ..TextOptions::default() };
     let csv = opened_as(bytes, &options);
     assert_eq!(csv.describe(), "CSV, comma, Latin-1");
     assert_eq!(content_of(&csv, [0], 1).unwrap().records, [record(2, ["/größe €"])]);
 
     // Said to be UTF-8, it is read, and judged value by value later.
-    let options = TextOptions { delimiter: None, encoding: Some(Encoding::Utf8) };
+    let options = TextOptions { encoding: Some(Encoding::Utf8), ..TextOptions::default() };
     let csv = opened_as(bytes, &options);
     assert_eq!(content_of(&csv, [0], 1).unwrap().records, [(2, vec![Some(b"/gr\xf6\xdfe \x80".to_vec())])]);
 }
@@ -441,12 +414,12 @@ fn what_is_no_csv_is_refused() {
 fn what_cannot_be_opened_is_an_io_error() {
     let folder = tempfile::tempdir().unwrap();
     let options = TextOptions::default();
-    assert_eq!(open(&folder.path().join("missing.csv"), &options).err().unwrap().kind(), ErrorKind::Io);
-    assert_eq!(open(folder.path(), &options).err().unwrap().kind(), ErrorKind::Io);
+    assert_eq!(crate::sources::open(&folder.path().join("missing.csv"), &options).err().unwrap().kind(), ErrorKind::Io);
+    assert_eq!(crate::sources::open(folder.path(), &options).err().unwrap().kind(), ErrorKind::Io);
     let locked = file(b"a\n");
     fs::set_permissions(&locked.path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read it all the same.
-    assert!(open(&locked.path, &options).err().is_none_or(|error| error.kind() == ErrorKind::Io));
+    assert!(crate::sources::open(&locked.path, &options).err().is_none_or(|error| error.kind() == ErrorKind::Io));
 }
 
 #[test]
@@ -528,7 +501,7 @@ fn pipes_are_read_once() {
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     std::thread::scope(|scope| {
         scope.spawn(|| fs::write(&path, "a,b\n".to_owned() + &"1,2\n".repeat(1_000_000)).unwrap());
-        let csv = Csv::open(&path, &TextOptions::default(), Tuning::default()).unwrap();
+        let csv = csv(&path, &TextOptions::default(), Tuning::default()).unwrap();
         assert_eq!(csv.bytes(), 0);
         let reader = csv.read(&want([0])).unwrap();
         let rows: usize = batches(reader.as_ref(), 2).unwrap().iter().map(|batch| batch.rows).sum();
@@ -580,7 +553,7 @@ proptest! {
 /// Compares the reader with the oracle.
 fn check(text: &str, limits: Limits, block: usize, threads: usize) {
     let plain = file(text.as_bytes());
-    let Ok(csv) = Csv::open(&plain.path, &TextOptions::default(), tuning(1 << 20, limits)) else { return };
+    let Ok(csv) = csv(&plain.path, &TextOptions::default(), tuning(1 << 20, limits)) else { return };
     let columns = csv.columns.len();
     let expected =
         oracle::content(&text.as_bytes()[csv.body.at as usize..], csv.delimiter, columns, limits, csv.body.line);

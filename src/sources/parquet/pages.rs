@@ -1,9 +1,7 @@
 //! A file whose pages are read by position.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Result as IoResult};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +9,7 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::error::{Error, Result};
+use crate::sources::stored::{Stored, Tail};
 
 /// A file that all threads read at once: no reader moves the cursor of another, as the readers of a [`File`] itself do.
 ///
@@ -22,10 +21,10 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (length, file) = file.map_err(|error| Error::io(path, &error))?;
-        Ok(Pages { file: Arc::new(file), length })
+    pub fn open(stored: &Stored) -> Result<Self> {
+        let file = stored.file()?;
+        let length = file.metadata().map_err(|error| Error::io(stored.path(), &error))?.len();
+        Ok(Pages { file, length })
     }
 }
 
@@ -54,19 +53,5 @@ impl ChunkReader for Pages {
             return Err(ParquetError::EOF("the file has become shorter".to_owned()));
         }
         Ok(bytes.into())
-    }
-}
-
-/// The bytes of a shared file from a position on.
-pub struct Tail {
-    file: Arc<File>,
-    start: u64,
-}
-
-impl Read for Tail {
-    fn read(&mut self, into: &mut [u8]) -> IoResult<usize> {
-        let count = self.file.read_at(into, self.start)?;
-        self.start += count as u64;
-        Ok(count)
     }
 }

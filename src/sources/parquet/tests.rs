@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::*;
 use crate::events::{Origin, RawBatch};
-use crate::sources::UseAs;
+use crate::sources::{TextOptions, UseAs};
 
 const ROWS: usize = 1000;
 const NAMES: [&str; 3] = ["view", "add", "purchase"];
@@ -52,7 +52,7 @@ fn source(bytes: &[u8]) -> (tempfile::TempDir, Result<Option<Box<dyn Source>>>) 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.parquet");
     std::fs::write(&path, bytes).unwrap();
-    (folder, super::open(&path, &bytes[..bytes.len().min(16)], &TextOptions::default()))
+    (folder, Opening::new(&path, &TextOptions::default()).and_then(|mut opening| super::open(&mut opening)))
 }
 
 /// All batches in file order, read by `threads` threads.

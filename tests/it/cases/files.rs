@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Deserialize;
 
-use crate::support::{parquet, root};
+use crate::support::{ipc, parquet, root};
 
 /// A file or folder, made of the first of these that is given.
 #[derive(Debug, Deserialize)]
@@ -28,6 +28,10 @@ pub struct FileSpec {
     encoding: Encoding,
     #[serde(default)]
     gzip: bool,
+    #[serde(default)]
+    zstd: bool,
+    /// Where it leads to, as a symbolic link.
+    link: Option<String>,
     /// Its bytes, two digits each; blanks and line ends between them are for the reader.
     hex: Option<String>,
     /// A copy of this file of `sample-data`.
@@ -65,6 +69,10 @@ enum Recipe {
     Folder,
     /// The text as Parquet, two rows in a group.
     Parquet,
+    /// The text as an Arrow IPC file, two rows in a batch.
+    Ipc,
+    /// The text as an Arrow IPC stream, two rows in a batch.
+    IpcStream,
 }
 
 impl FileSpec {
@@ -72,9 +80,14 @@ impl FileSpec {
     pub fn create(&self, folder: &Path) {
         let path = folder.join(&self.name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if let Some(link) = &self.link {
+            return std::os::unix::fs::symlink(link, &path).unwrap();
+        }
         match (&self.recipe, &self.sample) {
             (Some(Recipe::Folder), _) => fs::create_dir(&path).unwrap(),
             (Some(Recipe::Parquet), _) => parquet::write(&path, &self.whole_text(), 2),
+            (Some(Recipe::Ipc), _) => ipc::write(&path, &self.whole_text(), 2, ipc::Kind::File),
+            (Some(Recipe::IpcStream), _) => ipc::write(&path, &self.whole_text(), 2, ipc::Kind::Stream),
             (None, Some(sample)) => drop(fs::copy(root().join("sample-data").join(sample), &path).unwrap()),
             (None, None) => fs::write(&path, self.bytes()).unwrap(),
         }
@@ -100,6 +113,9 @@ impl FileSpec {
             Some(hex) => from_hex(hex),
             None => self.encoding.encode(&self.whole_text()),
         };
+        if self.zstd {
+            return zstd::encode_all(&bytes[..], 1).unwrap();
+        }
         if !self.gzip {
             return bytes;
         }

@@ -7,18 +7,17 @@ use std::sync::{Arc, Mutex};
 use memchr::memchr;
 
 use super::block::{Block, Pool};
-use super::rows::{Rows, Stop};
-use super::text::Text;
-use super::{Columns, LineStart};
+use super::cut::{Cut, LineStart, Rows, Stop};
+use super::{Stream, Text};
 use crate::error::{Error, Result};
 use crate::events::RawBatch;
 use crate::sources::{Reader, Split};
 use crate::sync::lock;
 
 /// Reads a text in sequence.
-pub(super) struct Sequence {
+pub struct Sequence<C> {
     text: Arc<Text>,
-    columns: Columns,
+    cut: C,
     /// Bytes of text that are decoded for one split.
     block: usize,
     pool: Pool,
@@ -45,7 +44,7 @@ struct State {
 /// The text that was not yet read: what was decoded ahead, then the rest.
 struct Input {
     ahead: Cursor<Vec<u8>>,
-    stream: super::text::Stream,
+    stream: Stream,
 }
 
 impl Input {
@@ -86,8 +85,9 @@ impl Read for Input {
     }
 }
 
-impl Sequence {
-    pub fn new(text: &Arc<Text>, columns: Columns, body: LineStart, block: usize) -> Result<Self> {
+impl<C: Cut> Sequence<C> {
+    /// Reads `text` from `body` on, in splits of about so many bytes.
+    pub fn new(text: &Arc<Text>, cut: C, body: LineStart, block: usize) -> Result<Self> {
         let mut stream = text.stream()?;
         let header = io::copy(&mut stream.text.by_ref().take(body.at), &mut io::sink());
         header.map_err(|error| text.read_error(&error, "in the header"))?;
@@ -101,13 +101,13 @@ impl Sequence {
             failure: None,
             finished: false,
         };
-        Ok(Sequence { text: Arc::clone(text), columns, block, pool: Pool::default(), state: Mutex::new(state) })
+        Ok(Sequence { text: Arc::clone(text), cut, block, pool: Pool::default(), state: Mutex::new(state) })
     }
 
     /// Decodes and reads the next records; none at the end.
     fn read(&self, state: &mut State) -> Option<RawBatch> {
         let mut block = self.pool.take();
-        let mut rows = Rows::new(&self.columns.rules, &self.columns.wanted, state.rows);
+        let mut rows = self.cut.rows(state.rows);
         let mut ended = self.decode(state, &mut block, self.block);
         let mut after = LineStart { at: 0, line: 0 };
         loop {
@@ -154,7 +154,7 @@ impl Sequence {
     }
 }
 
-impl Reader for Sequence {
+impl<C: Cut> Reader for Sequence<C> {
     fn next(&self) -> Result<Option<Split>> {
         let mut state = lock(&self.state);
         if !state.finished

@@ -13,10 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use memchr::memchr;
 
+use super::Text;
 use super::block::{Block, Pool};
-use super::rows::{Rows, Stop};
-use super::text::Text;
-use super::{Columns, LineStart};
+use super::cut::{Cut, LineStart, Rows, Stop};
 use crate::error::{Error, Result};
 use crate::events::RawBatch;
 use crate::sources::{Reader, Split};
@@ -26,10 +25,10 @@ use crate::sync::lock;
 const TAIL: usize = 16 << 10;
 
 /// Reads a plain file in blocks.
-pub(super) struct Blocks {
+pub struct Blocks<C> {
     text: Arc<Text>,
-    file: File,
-    columns: Columns,
+    file: Arc<File>,
+    cut: C,
     body: LineStart,
     /// Bytes of the file in each block.
     block: usize,
@@ -42,8 +41,8 @@ pub(super) struct Blocks {
 }
 
 /// A block that was read from a place which may turn out to be the wrong one.
-struct Attempt<'a> {
-    rows: Rows<'a>,
+struct Attempt<R> {
+    rows: R,
     /// Where its first record begins, in the file.
     start: u64,
     /// Where the next block's first record begins.
@@ -59,12 +58,13 @@ struct Loaded {
     at: u64,
 }
 
-impl Blocks {
-    pub fn new(text: &Arc<Text>, columns: Columns, body: LineStart, block: usize) -> Result<Self> {
+impl<C: Cut> Blocks<C> {
+    /// Reads `text` from `body` on, in blocks of so many bytes.
+    pub fn new(text: &Arc<Text>, cut: C, body: LineStart, block: usize) -> Result<Self> {
         Ok(Blocks {
             text: Arc::clone(text),
             file: text.file()?,
-            columns,
+            cut,
             body,
             block,
             next: AtomicU64::new(0),
@@ -78,7 +78,7 @@ impl Blocks {
     fn read(&self, number: u64) -> Result<Option<RawBatch>> {
         let turn = self.chain.turn(number);
         let first = self.body.at + number * self.block as u64;
-        let limit = (first + self.block as u64).min(self.text.bytes);
+        let limit = (first + self.block as u64).min(self.text.bytes());
         // The line feed that ends the line before belongs to the guess.
         let at = turn.place_if_known().map_or(first.saturating_sub(1), |place| place.at);
         let mut loaded = Loaded { block: self.pool.take(), at };
@@ -102,17 +102,17 @@ impl Blocks {
     }
 
     /// Reads the records that begin from `start` on and before `limit`.
-    fn attempt(&self, loaded: &mut Loaded, start: u64, limit: u64) -> Result<Attempt<'_>> {
+    fn attempt(&self, loaded: &mut Loaded, start: u64, limit: u64) -> Result<Attempt<C::Rows<'_>>> {
         if start >= limit {
-            let rows = Rows::new(&self.columns.rules, &self.columns.wanted, 0);
+            let rows = self.cut.rows(0);
             return Ok(Attempt { rows, start, end: start, lines: 0 });
         }
         let expected = self.rows.load(Ordering::Relaxed);
-        let mut rows = Rows::new(&self.columns.rules, &self.columns.wanted, expected);
+        let mut rows = self.cut.rows(expected);
         let before = (start - loaded.at) as usize;
         loop {
             let text = &loaded.block.text()[before..];
-            let ended = start + text.len() as u64 == self.text.bytes;
+            let ended = start + text.len() as u64 == self.text.bytes();
             let stop = rows.read(text, (limit - start) as usize, ended);
             let end = start + rows.end() as u64;
             match stop {
@@ -129,7 +129,7 @@ impl Blocks {
         }
     }
 
-    fn finish(&self, attempt: Attempt<'_>, loaded: Loaded, first_line: u64, header: u64) -> RawBatch {
+    fn finish(&self, attempt: Attempt<C::Rows<'_>>, loaded: Loaded, first_line: u64, header: u64) -> RawBatch {
         let Attempt { rows, start, end, .. } = attempt;
         let buffer = self.pool.share(loaded.block);
         // Where nothing begins in the block, its start may lie behind what was loaded.
@@ -143,7 +143,7 @@ impl Blocks {
     /// Reads `more` bytes, or up to the end of the file.
     fn load(&self, loaded: &mut Loaded, more: usize) -> Result<()> {
         let from = loaded.at + loaded.block.text().len() as u64;
-        let more = more.min((self.text.bytes - from) as usize);
+        let more = more.min((self.text.bytes() - from) as usize);
         let mut at = from;
         let read = loaded.block.grow(more, |into| {
             let count = self.file.read_at(into, at)?;
@@ -158,18 +158,18 @@ impl Blocks {
     fn after_line_feed(&self, from: u64) -> Result<u64> {
         let mut piece = vec![0; 64 << 10];
         let mut at = from;
-        while at < self.text.bytes {
+        while at < self.text.bytes() {
             match self.file.read_at(&mut piece, at) {
                 Ok(0) => return Err(self.shrunk()),
                 Ok(count) => match memchr(b'\n', &piece[..count]) {
-                    Some(length) => return Ok((at + length as u64 + 1).min(self.text.bytes)),
+                    Some(length) => return Ok((at + length as u64 + 1).min(self.text.bytes())),
                     None => at += count as u64,
                 },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.text.read_error(&error, "")),
             }
         }
-        Ok(self.text.bytes)
+        Ok(self.text.bytes())
     }
 
     fn shrunk(&self) -> Error {
@@ -182,10 +182,10 @@ fn guess(loaded: &Loaded) -> Option<u64> {
     memchr(b'\n', loaded.block.text()).map(|length| loaded.at + length as u64 + 1)
 }
 
-impl Reader for Blocks {
+impl<C: Cut> Reader for Blocks<C> {
     fn next(&self) -> Result<Option<Split>> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if number >= (self.text.bytes - self.body.at).div_ceil(self.block as u64) {
+        if number >= (self.text.bytes() - self.body.at).div_ceil(self.block as u64) {
             return Ok(None);
         }
         // A failure belongs to its block, so it travels in the block's split.

@@ -7,7 +7,7 @@ use encoding_rs::{Decoder, Encoding};
 const BUFFER: usize = 64 << 10;
 
 /// Reads the UTF-8 of a text in another encoding. What cannot be decoded is an error; its byte order mark is dropped.
-pub(super) struct Transcode<R> {
+pub struct Transcode<R> {
     inner: R,
     decoder: Decoder,
     stored: Vec<u8>,

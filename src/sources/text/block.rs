@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use arrow_buffer::Buffer;
 
 /// A piece of text that can grow at its end.
-pub(super) struct Block {
+pub struct Block {
     /// The text, then bytes without meaning.
     bytes: Vec<u8>,
     filled: usize,
@@ -40,7 +40,7 @@ impl Block {
 
 /// The blocks of one reader that were handed out.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<Vec<Buffer>>);
+pub struct Pool(Mutex<Vec<Buffer>>);
 
 impl Pool {
     /// So many blocks are kept for another use.

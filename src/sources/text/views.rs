@@ -1,0 +1,91 @@
+//! Columns of texts that mostly stand in a block as they are: Arrow's 16-byte views, built directly.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BinaryViewArray};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+
+/// One column being built. An empty text is no value.
+#[derive(Default)]
+pub struct Views {
+    views: Vec<u128>,
+    /// Texts that do not stand in the file as they are.
+    own: Vec<u8>,
+}
+
+impl Views {
+    pub fn with_capacity(rows: usize) -> Self {
+        Views { views: Vec::with_capacity(rows), own: Vec::new() }
+    }
+
+    /// Appends the text `at` of the block whose text is `text`.
+    #[inline(always)]
+    pub fn push(&mut self, text: &[u8], at: Range<usize>) {
+        self.views.push(view(text, at, 0));
+    }
+
+    /// Appends many such texts.
+    #[inline(always)]
+    pub fn extend(&mut self, text: &[u8], places: impl Iterator<Item = Range<usize>>) {
+        self.views.extend(places.map(|at| view(text, at, 0)));
+    }
+
+    /// Appends what `write` appends to the texts of the column's own.
+    pub fn push_own(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.own.len();
+        write(&mut self.own);
+        self.views.push(view(&self.own, start..self.own.len(), 1));
+    }
+
+    pub fn push_null(&mut self) {
+        self.views.push(0);
+    }
+
+    /// The column as an array over `block`, which holds at the same offsets the text that was given to [`Self::push`].
+    pub fn finish(self, block: &Buffer) -> ArrayRef {
+        let filled = BooleanBuffer::collect_bool(self.views.len(), |row| self.views[row] as u32 != 0);
+        let nulls = Some(NullBuffer::new(filled)).filter(|nulls| nulls.null_count() > 0);
+        let mut buffers = vec![block.clone()];
+        if !self.own.is_empty() {
+            buffers.push(Buffer::from_vec(self.own));
+        }
+        let views = ScalarBuffer::from(self.views);
+        // SAFETY: `try_new` would accept them: there is a null bit for each view, and each view was built by `view` from a
+        // range of the text that `block` now holds at the same offsets, or of `own`, which only grew since.
+        Arc::new(unsafe { BinaryViewArray::new_unchecked(views, buffers, nulls) })
+    }
+}
+
+/// The Arrow view of `at` in the buffer of that number, whose text is `text`: up to 12 bytes stand in the view itself.
+#[inline(always)]
+fn view(text: &[u8], at: Range<usize>, buffer: u32) -> u128 {
+    /// The lowest N bytes of a word.
+    const LOW: [u128; 13] = {
+        let mut low = [0; 13];
+        let mut bytes = 1;
+        while bytes < 13 {
+            low[bytes] = low[bytes - 1] << 8 | 0xff;
+            bytes += 1;
+        }
+        low
+    };
+    let head = head(text, &at);
+    let length = at.len();
+    if length <= 12 {
+        return length as u128 | (head & LOW[length]) << 32;
+    }
+    length as u128 | (head & LOW[4]) << 32 | u128::from(buffer) << 64 | (at.start as u128) << 96
+}
+
+/// At least the first 12 bytes of `at`, or all of it where it is shorter, with anything behind; the first byte is the lowest.
+#[inline(always)]
+fn head(text: &[u8], at: &Range<usize>) -> u128 {
+    if let Some(head) = text[at.start..].first_chunk::<16>() {
+        return u128::from_le_bytes(*head);
+    }
+    let mut head = [0; 16];
+    let length = at.len().min(16);
+    head[..length].copy_from_slice(&text[at.start..][..length]);
+    u128::from_le_bytes(head)
+}
