@@ -118,8 +118,8 @@ fn questions(criterion: &mut Criterion) {
         group.bench_function(kind, |bench| {
             bench.iter(|| {
                 let mut state = bound.start();
-                all.iter().for_each(|journeys| bound.fold(&mut state, journeys));
-                black_box(bound.finish(state, &names).json())
+                all.iter().for_each(|journeys| bound.fold(&mut state, journeys, &names).expect("it fits the log"));
+                black_box(bound.finish(state, &names).expect("the disk is not used").json())
             });
         });
     }
