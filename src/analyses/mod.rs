@@ -38,6 +38,8 @@ mod step;
 mod steps;
 pub mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
 pub use facts::By;

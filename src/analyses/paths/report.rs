@@ -61,7 +61,7 @@ impl Report for PathsReport {
         let PathsReport { journeys, empty, hidden, .. } = self;
         let (shown, all) = (self.paths.len(), self.paths.len() as u64 + hidden.paths);
         let which = if hidden.paths > 0 { format!("the {shown} most frequent of {all}") } else { format!("all {all}") };
-        let title = format!("Paths: {which}, of {journeys} {}", self.grain.journeys());
+        let title = format!("Paths: {which} in {journeys} {}", self.grain.journeys());
         if *empty > 0 { format!("{title}; {empty} of these have no node") } else { title }
     }
 

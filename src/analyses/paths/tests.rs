@@ -235,14 +235,14 @@ fn titles_and_tables_say_the_same_as_json() {
         hidden: Hidden { paths: 3, count: 5 },
         matrix: Some(vec![column]),
     };
-    assert_eq!(report.title(), "Paths: the 1 most frequent of 4, of 8 sessions; 1 of these have no node");
+    assert_eq!(report.title(), "Paths: the 1 most frequent of 4 in 8 sessions; 1 of these have no node");
     let [paths, matrix] = &report.tables()[..] else { panic!("two tables") };
     let text = |text: &str| Shown::Text(text.to_owned());
     assert_eq!(paths.rows, [[text("A > B"), Shown::Count(2), Shown::Rate(0.25), Shown::Count(1)]]);
     assert_eq!(matrix.rows, [[Shown::Integer(-1), text("A"), Shown::Count(1), Shown::Rate(0.5)]]);
     assert!([paths, matrix].iter().all(|table| table.columns.len() == 4));
     let whole = PathsReport { hidden: Hidden::default(), empty: 0, matrix: None, ..report };
-    assert_eq!((whole.title().as_str(), whole.tables().len()), ("Paths: all 1, of 8 sessions", 1));
+    assert_eq!((whole.title().as_str(), whole.tables().len()), ("Paths: all 1 in 8 sessions", 1));
 }
 
 /// The journeys of a log by grain, and the value of `device` that each belongs to.
