@@ -171,8 +171,9 @@ pub fn check_laws(question: &dyn Question, events: &[Event]) {
         into
     };
     let finish = |state: State| {
+        let left_out = bound.left_out(&state);
         let report = bound.finish(state, &whole.names).unwrap();
-        (report.json(), report.tables())
+        (report.json(), report.tables(), left_out)
     };
     let expected = finish(whole.fold(&*bound));
     assert_eq!(finish(merged(bound.start(), whole.fold(&*bound))), expected, "identity from the left");

@@ -343,7 +343,9 @@ impl<A: Analysis> Bound for A {
     }
 
     fn merge(&self, into: &mut State, from: State) {
-        Analysis::merge(self, &mut into.get_mut::<A>().partial, from.into_partial::<A>());
+        let into = into.get_mut::<A>();
+        into.left_out += from.get::<A>().left_out;
+        Analysis::merge(self, &mut into.partial, from.into_partial::<A>());
     }
 
     fn finish(&self, state: State, names: &Names) -> Result<Box<dyn Report>> {

@@ -208,6 +208,7 @@ proptest! {
         common.scope = ScopeSpec {
             grain: whole.then_some(Grain::Visitor),
             by: split.then(|| "device".to_owned()).into_iter().collect(),
+            ..ScopeSpec::default()
         };
         all_add_up(&log, &common);
     }

@@ -341,7 +341,7 @@ proptest! {
         let mut common = common();
         common.nodes.repeats = Some(if keep { Repeats::Keep } else { Repeats::CollapseFirst });
         let plain = if keep { oracle::Repeats::Keep } else { oracle::Repeats::First };
-        common.scope = ScopeSpec { grain: Some(grain), by: split.then(|| "device".to_owned()).into_iter().collect() };
+        common.scope = ScopeSpec { grain: Some(grain), by: split.then(|| "device".to_owned()).into_iter().collect(), ..ScopeSpec::default() };
         let report = ask(&*question(spec.clone(), &common), &log).0;
         let journeys = journeys(&log, grain);
         let segments = report["segments"].as_array().into_iter().flatten();
@@ -393,9 +393,17 @@ proptest! {
     }
 
     #[test]
-    fn the_laws_hold(log in logs(), spec in specs(), grain in grains(), split in any::<bool>(), hide in any::<bool>()) {
+    fn the_laws_hold(
+        log in logs(), spec in specs(), grain in grains(), split in any::<bool>(), hide in any::<bool>(),
+        choose in any::<bool>(),
+    ) {
         let mut common = common();
-        common.scope = ScopeSpec { grain: Some(grain), by: split.then(|| "device".into()).into_iter().collect() };
+        common.scope = ScopeSpec {
+            grain: Some(grain),
+            by: split.then(|| "device".into()).into_iter().collect(),
+            journeys: choose.then(|| "events > 1".into()),
+            ..ScopeSpec::default()
+        };
         common.nodes.hide = hide.then(|| "D".to_owned()).into_iter().collect();
         check_laws(&*question(spec, &common), &log);
     }
