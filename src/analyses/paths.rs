@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, Spec};
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Grid, Sequences};
 use crate::error::{Error, Result};
 use crate::ids::Code;
@@ -20,7 +20,7 @@ use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
 use crate::spill::Spill;
 use crate::units::Top;
 use matrix::{BoundMatrix, Matrix};
-use report::PathsReport;
+pub use report::{Cell, Column, Hidden, PathRow, PathsReport};
 use top::TopPaths;
 
 /// The question `paths`, as written.
@@ -49,6 +49,8 @@ pub struct PathsSpec {
 }
 
 impl Spec for PathsSpec {
+    type Report = SegmentedReport<PathsReport>;
+
     const NAME: &'static str = "paths";
     const ABOUT: &'static str = "The most frequent whole paths, and the step matrix: where journeys are by position";
     const EXAMPLES: &'static str = "\

@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 12] = [
+const QUESTIONS: [&[&str]; 14] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -68,6 +68,8 @@ const QUESTIONS: [&[&str]; 12] = [
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
     &["graph", "--by", "platform", "--min-count", "20", "--max-duration", "2h"],
     &["graph", "--grain", "visitor", "--repeats", "keep", "--collapse", "home"],
+    &["paths", "--by", "platform", "--top", "all", "--matrix", "--hide", "home"],
+    &["paths", "--grain", "visitor", "--around", "cart", "--before", "2", "--after", "0"],
     &["abandonment", "--by", "platform"],
     &["abandonment", "--purchase-rule", "anywhere", "--recover-within", "1d"],
 ];
@@ -174,6 +176,7 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["funnel", "--steps", "catalog > cart", "--by", "platform"],
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
+        &["paths", "--top", "2", "--matrix", "--depth", "2", "--by", "platform"],
         &["abandonment", "--by", "platform"],
     ] {
         assert_strict(&asked(question, &shop()));
@@ -247,7 +250,8 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
         }
         Value::Number(_) => {
             changes.push(("as a text", with(json!("1"))));
-            if !key.starts_with("value") {
+            // Positions of a matrix are below zero before the node that it is around.
+            if !key.starts_with("value") && !(place.contains("/matrix/") && key == "position") {
                 changes.push(("below zero", with(json!(-1))));
             }
             if is_rate(key) {
@@ -272,5 +276,5 @@ fn is_rate(key: &str) -> bool {
 
 /// Lists that may hold any text.
 fn is_text_list(key: &str) -> bool {
-    ["notes", "columns", "questions"].contains(&key)
+    ["notes", "columns", "questions", "path"].contains(&key)
 }

@@ -9,10 +9,12 @@ use crate::analyses::Grain;
 use crate::rates::rate;
 use crate::reports::{Cell as Shown, Report, Table};
 
-/// `journeys = Σ paths + hidden + empty`.
-pub(super) struct PathsReport {
+/// The most frequent paths and where journeys are by position. `journeys` = the counts of `paths` and of `hidden` + `empty`.
+pub struct PathsReport {
     pub grain: Grain,
+    /// By count, then by the names of their nodes.
     pub paths: Vec<PathRow>,
+    /// All journeys.
     pub journeys: u64,
     /// Journeys without a node, which have no path.
     pub empty: u64,
@@ -21,27 +23,35 @@ pub(super) struct PathsReport {
     pub matrix: Option<Vec<Column>>,
 }
 
-pub(super) struct PathRow {
+/// A path that is shown.
+pub struct PathRow {
+    /// The names of its nodes.
     pub path: Vec<String>,
+    /// Journeys that take it.
     pub count: u64,
+    /// Distinct visitors of these.
     pub visitors: u64,
 }
 
 /// The paths that are not shown, and how many journeys take them.
 #[derive(Clone, Copy, Default, Serialize)]
-pub(super) struct Hidden {
+pub struct Hidden {
     pub paths: u64,
     pub count: u64,
 }
 
 /// One position of the matrix. The counts of its cells add up to `journeys`.
-pub(super) struct Column {
+pub struct Column {
+    /// From 1, or from a node at 0.
     pub position: i64,
+    /// Those that take part in the matrix.
     pub journeys: u64,
+    /// By count, then by name; those outside of their journey last.
     pub cells: Vec<Cell>,
 }
 
-pub(super) struct Cell {
+/// The journeys that are at one node, `(start)` or `(end)`.
+pub struct Cell {
     pub node: String,
     pub count: u64,
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::report::{Cell, Column, Hidden, PathRow, PathsReport, joined};
+use super::report::joined;
 use super::*;
 use crate::analyses::CommonSpec;
 use crate::analyses::common::{NodeSpec, ScopeSpec, SessionSpec};
