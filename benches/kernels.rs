@@ -1,13 +1,16 @@
 //! The inner loops on one thread: `cargo bench`. Compare runs made side by side only; machines are shared and noisy.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use clickpath::analyses::{CommonSpec, KINDS, Notes, Question};
 use clickpath::budget::Budget;
+use clickpath::counts::Sequences;
 use clickpath::dictionary::Dictionary;
 use clickpath::events::EventBatch;
 use clickpath::ids::{VisitorId, place_hash};
 use clickpath::journeys::{Arrival, Grouper, Journeys, Names, Needs, PARTITIONS, Partitions, Scatter, Store};
+use clickpath::spill::Spill;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 const EVENTS: u64 = 1 << 20;
@@ -101,6 +104,7 @@ fn questions(criterion: &mut Criterion) {
         ("funnel", steps),
         ("graph", toml::Table::new()),
         ("flow", toml::Table::new()),
+        ("paths", toml::Table::new()),
     ] {
         let question = question(kind, table);
         let needs = question.needs();
@@ -118,12 +122,54 @@ fn questions(criterion: &mut Criterion) {
         group.bench_function(kind, |bench| {
             bench.iter(|| {
                 let mut state = bound.start();
-                all.iter().for_each(|journeys| bound.fold(&mut state, journeys));
-                black_box(bound.finish(state, &names).json())
+                all.iter().for_each(|journeys| bound.fold(&mut state, journeys, &names).expect("it fits the log"));
+                black_box(bound.finish(state, &names).expect("the disk is not used").json())
             });
         });
     }
 }
 
-criterion_group!(kernels, ids, partitions, questions);
+/// Paths of 1 to 12 nodes; the fewer the nodes, the more paths are alike.
+fn paths(nodes: u64) -> Vec<Vec<u32>> {
+    let mut state = 1;
+    let mut path = || {
+        let length = next(&mut state) % 12 + 1;
+        (0..length).map(|_| (next(&mut state) % nodes) as u32).collect()
+    };
+    (0..PATHS).map(|_| path()).collect()
+}
+
+const PATHS: u64 = 1 << 18;
+
+fn counted(paths: &[Vec<u32>], spill_every: usize) -> Sequences<2> {
+    let (mut sequences, spill) = (Sequences::default(), Arc::new(Spill::new()));
+    for part in paths.chunks(spill_every) {
+        for path in part {
+            let place = sequences.place(path);
+            sequences.sums(place)[0] += 1;
+        }
+        if spill_every < paths.len() {
+            sequences.spill(&spill).expect("there is room on the disk");
+        }
+    }
+    sequences
+}
+
+fn path_counter(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("path counter");
+    group.throughput(Throughput::Elements(PATHS)).sample_size(10);
+    for (name, nodes) in [("few paths", 2), ("many paths", 1000)] {
+        let paths = paths(nodes);
+        group.bench_function(name, |bench| bench.iter(|| counted(&paths, paths.len())));
+        group.bench_function(format!("{name}, spilled 16 times and merged"), |bench| {
+            bench.iter(|| {
+                let (mut distinct, sequences) = (0, counted(&paths, paths.len() / 16));
+                sequences.drain(|_, _| distinct += 1).expect("the disk can be read");
+                black_box(distinct)
+            });
+        });
+    }
+}
+
+criterion_group!(kernels, ids, partitions, questions, path_counter);
 criterion_main!(kernels);

@@ -38,11 +38,11 @@ impl Analysis for Days {
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial) {
         from.into_iter().for_each(|(days, visitors)| *into.entry(days).or_default() += visitors);
     }
-    fn finish(&self, visitors: Self::Partial, _: &Names) -> PlainReport {
+    fn finish(&self, visitors: Self::Partial, _: &Names) -> Result<PlainReport> {
         let rows = visitors.iter().map(|(&days, &visitors)| vec![Cell::Count(days as u64), Cell::Count(visitors)]);
         let columns = vec!["days".into(), "visitors".into()];
         let table = Table { name: "days", columns, rows: rows.collect() };
-        PlainReport { title: "Visitors by number of days".into(), tables: vec![table] }
+        Ok(PlainReport { title: "Visitors by number of days".into(), tables: vec![table] })
     }
 }
 

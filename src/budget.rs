@@ -21,6 +21,11 @@ impl Budget {
         self.limit
     }
 
+    /// Bytes that nobody holds now.
+    pub fn free(&self) -> usize {
+        self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
     /// The most that was held at one time, in bytes.
     pub fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
@@ -108,8 +113,9 @@ mod tests {
         let error = budget.take(1, "events").unwrap_err();
         assert_eq!(error.kind(), crate::error::ErrorKind::Limit);
         assert!(error.advice().is_some_and(|hint| hint.contains("--memory")));
+        assert_eq!(budget.free(), 0);
         budget.give(1 << 20);
-        assert_eq!(budget.peak(), (1 << 20) + 1);
+        assert_eq!((budget.free(), budget.peak()), ((1 << 20) - 1, (1 << 20) + 1));
     }
 
     #[test]

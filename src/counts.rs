@@ -1,4 +1,6 @@
-//! Exact counts by key: transitions, links, steps by segment.
+//! Exact counts by key: transitions, links, steps by segment; whole paths in [`Sequences`].
+
+mod sequences;
 
 use std::hash::Hash;
 use std::iter::Zip;
@@ -6,6 +8,8 @@ use std::vec;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+
+pub use sequences::Sequences;
 
 /// A value of type `V` for each key met, in one dense array.
 ///

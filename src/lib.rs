@@ -36,6 +36,7 @@ pub mod pipeline;
 pub mod rates;
 pub mod reports;
 pub mod sources;
+pub mod spill;
 pub mod sync;
 pub mod units;
 

@@ -13,8 +13,8 @@ mod open;
 mod read;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
@@ -28,6 +28,7 @@ use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tall
 use crate::journeys::{Names, Needs, PARTITIONS};
 use crate::reports::{Answer, RowWriter};
 use crate::sources::{Constant, TextOptions};
+use crate::spill::Spill;
 use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
 pub use check::{Checked, check};
@@ -85,16 +86,18 @@ impl Default for Limits {
     /// All processors, 4 GiB, one bad record in ten.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, Into::into);
-        Limits { threads, memory: 4 << 30, max_rejects: 0.1, strict: false }
+        Limits { threads, memory: 4 << 30, spill_dir: None, max_rejects: 0.1, strict: false }
     }
 }
 
 /// What a run may use, and what it does with bad records.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     pub threads: usize,
     /// Bytes.
     pub memory: usize,
+    /// The folder for counts that do not fit into memory; the system's for temporary files if not given.
+    pub spill_dir: Option<PathBuf>,
     /// The greatest share of rejected records that is accepted.
     pub max_rejects: f64,
     /// One rejected record, or one warning about a question, is an error.
@@ -127,6 +130,8 @@ pub struct Outcome {
     pub visitors: u64,
     /// The most memory that was counted at one time, in bytes.
     pub peak_memory: usize,
+    /// Bytes of counts that were written to disk meanwhile.
+    pub spilled: u64,
     /// Partitions that have visitors.
     pub partitions: usize,
     pub timings: Timings,
@@ -191,6 +196,7 @@ pub fn run_with_rows(
     let mut needs = Needs::default();
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check_limits(&needs)?;
+    let spill = Arc::new(limits.spill_dir.as_deref().map_or_else(|| Ok(Spill::new()), Spill::within)?);
     let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
     let Opened { files, notes: input_notes } = open(input, &reading.scan)?;
     if let (true, Some(note)) = (limits.strict, input_notes.first()) {
@@ -217,6 +223,7 @@ pub fn run_with_rows(
         filters: &filters,
         ids: needs.ids,
         budget: &budget,
+        spill: &spill,
     };
     let folded = fold.run(&pool)?;
     let fold_time = clock.lap();
@@ -233,7 +240,7 @@ pub fn run_with_rows(
             rules: asked.question.rules(),
             account,
             notes: [notes, shared_notes.clone()].concat(),
-            report: question.bound.finish(state, &names),
+            report: question.bound.finish(state, &names)?,
         };
         if let Some(rows) = question.rows {
             unlocked(rows).finish(&answer)?;
@@ -249,6 +256,7 @@ pub fn run_with_rows(
         peak_memory: budget.peak(),
         partitions: (0..PARTITIONS).filter(|&partition| read.partitions.events(partition) > 0).count(),
         timings: Timings { open, read: read_time, fold: fold_time, finish: clock.lap() },
+        spilled: spill.bytes(),
     })
 }
 

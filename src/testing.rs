@@ -1,5 +1,7 @@
 //! For tests of analyses: random logs, a question asked of a log in memory, and the laws that every analysis keeps.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -10,6 +12,7 @@ use crate::events::EventBatch;
 use crate::ids::{NO_VALUE, VisitorId};
 use crate::journeys::{Arrival, Grouper, Journeys, Names, PARTITIONS, Scatter, Store};
 use crate::reports::Report;
+use crate::spill::Spill;
 
 #[path = "../tests/support/oracle.rs"]
 pub mod oracle;
@@ -115,6 +118,16 @@ impl Log {
         self.partitions.iter().for_each(|journeys| bound.fold(&mut state, journeys, &self.names).unwrap());
         state
     }
+
+    /// The same with so little memory that nothing is kept after a partition which can be on disk.
+    fn fold_spilling(&self, bound: &dyn Bound, spill: &Arc<Spill>) -> State {
+        let mut state = bound.start();
+        for journeys in &self.partitions {
+            bound.fold(&mut state, journeys, &self.names).unwrap();
+            bound.relieve(&mut state, spill).unwrap();
+        }
+        state
+    }
 }
 
 /// The question that `spec` asks, with the shared rules of `common`.
@@ -139,10 +152,11 @@ pub fn report(question: &dyn Question, events: &[Event]) -> (Box<dyn Report>, No
     let mut notes = Notes::default();
     let bound = question.bind(&log.names, &mut notes).unwrap();
     let state = log.fold(&*bound);
-    (bound.finish(state, &log.names), notes)
+    (bound.finish(state, &log.names).unwrap(), notes)
 }
 
-/// Checks the laws of an analysis on one log: identity, associativity, commutativity and partition invariance.
+/// Checks the laws of an analysis on one log: identity, associativity, commutativity and partition invariance, with and without
+/// counts on disk.
 ///
 /// The visitors are dealt to three shards; each shard is folded alone, then merged in different orders.
 pub fn check_laws(question: &dyn Question, events: &[Event]) {
@@ -157,8 +171,9 @@ pub fn check_laws(question: &dyn Question, events: &[Event]) {
         into
     };
     let finish = |state: State| {
-        let report = bound.finish(state, &whole.names);
-        (report.json(), report.tables())
+        let left_out = bound.left_out(&state);
+        let report = bound.finish(state, &whole.names).unwrap();
+        (report.json(), report.tables(), left_out)
     };
     let expected = finish(whole.fold(&*bound));
     assert_eq!(finish(merged(bound.start(), whole.fold(&*bound))), expected, "identity from the left");
@@ -166,4 +181,9 @@ pub fn check_laws(question: &dyn Question, events: &[Event]) {
     assert_eq!(finish(merged(merged(part(0), part(1)), part(2))), expected, "partition invariance");
     assert_eq!(finish(merged(part(0), merged(part(1), part(2)))), expected, "associativity");
     assert_eq!(finish(merged(merged(part(2), part(1)), part(0))), expected, "commutativity");
+    let spill = Arc::new(Spill::new().worth(0));
+    let spilled = |n: usize| shards[n].fold_spilling(&*bound, &spill);
+    assert_eq!(finish(whole.fold_spilling(&*bound, &spill)), expected, "spilling");
+    assert_eq!(finish(merged(merged(spilled(0), part(1)), spilled(2))), expected, "spilling and merging");
+    assert_eq!(finish(merged(part(0), merged(spilled(1), part(2)))), expected, "merging and spilling");
 }

@@ -200,10 +200,10 @@ impl Analysis for BoundConversion {
         }
     }
 
-    fn finish(&self, counts: ConversionCounts, _names: &Names) -> ConversionReport {
+    fn finish(&self, counts: ConversionCounts, _names: &Names) -> Result<ConversionReport> {
         let ConversionCounts { sessions, visitors, goals } = counts;
         let row = |(goal, counts): (&String, GoalCounts)| GoalReport::new(goal.clone(), counts, sessions, visitors);
-        ConversionReport { sessions, visitors, goals: self.goals.iter().zip(goals).map(row).collect() }
+        Ok(ConversionReport { sessions, visitors, goals: self.goals.iter().zip(goals).map(row).collect() })
     }
 
     fn bytes(&self, counts: &ConversionCounts) -> usize {

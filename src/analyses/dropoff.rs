@@ -266,8 +266,8 @@ impl Analysis for BoundDropOff {
         into.positions.merge(from.positions);
     }
 
-    fn finish(&self, counts: DropOffCounts, names: &Names) -> DropOffReport {
-        DropOffReport::new(self, counts, names.node_names(self.view.nodes))
+    fn finish(&self, counts: DropOffCounts, names: &Names) -> Result<DropOffReport> {
+        Ok(DropOffReport::new(self, counts, names.node_names(self.view.nodes)))
     }
 
     fn bytes(&self, counts: &DropOffCounts) -> usize {

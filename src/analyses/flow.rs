@@ -259,11 +259,11 @@ impl Analysis for BoundFlow {
         into.links.merge(from.links, |into, from| into.add(&from));
     }
 
-    fn finish(&self, counts: FlowCounts, names: &Names) -> FlowReport {
+    fn finish(&self, counts: FlowCounts, names: &Names) -> Result<FlowReport> {
         let names = names.node_names(self.view.nodes);
         let (columns, rows) = self.columns(counts.nodes, names);
         let links = self.links(counts.links, &columns, &rows);
-        FlowReport { title: self.title.clone(), columns, links }
+        Ok(FlowReport { title: self.title.clone(), columns, links })
     }
 
     fn bytes(&self, counts: &FlowCounts) -> usize {

@@ -350,7 +350,7 @@ impl Analysis for BoundFunnel {
         }
     }
 
-    fn finish(&self, counts: FunnelCounts, _names: &Names) -> FunnelReport {
+    fn finish(&self, counts: FunnelCounts, _names: &Names) -> Result<FunnelReport> {
         let entered: Vec<u64> = counts.steps.iter().map(|step| step.entered).collect();
         let rows = counts.steps.into_iter().enumerate().map(|(at, step)| {
             let of = |whole| rate(step.entered, whole);
@@ -367,13 +367,13 @@ impl Analysis for BoundFunnel {
                 value: (step.valued > 0).then_some(step.value),
             }
         });
-        FunnelReport {
+        Ok(FunnelReport {
             title: self.title.clone(),
             journeys: counts.journeys,
             never_entered: counts.journeys - entered[0],
             open_entries: self.open_after.map(|_| counts.open),
             steps: rows.collect(),
-        }
+        })
     }
 
     fn bytes(&self, counts: &FunnelCounts) -> usize {

@@ -201,7 +201,7 @@ impl Analysis for BoundGraph {
         });
     }
 
-    fn finish(&self, counts: GraphCounts, names: &Names) -> GraphReport {
+    fn finish(&self, counts: GraphCounts, names: &Names) -> Result<GraphReport> {
         let names = names.node_names(self.view.nodes);
         let name = |code| names.name(code as Code);
         let mut nodes: Vec<(u64, NodeCounts)> = counts.nodes.into_counts().into_iter().collect();
@@ -223,7 +223,7 @@ impl Analysis for BoundGraph {
         }
         let key = |row: &TransitionRow| (Reverse(row.tally.count), &nodes[row.from].node, &nodes[row.to].node);
         transitions.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-        GraphReport { grain: self.grain, min_count: self.min_count, nodes, transitions, hidden }
+        Ok(GraphReport { grain: self.grain, min_count: self.min_count, nodes, transitions, hidden })
     }
 
     fn bytes(&self, counts: &GraphCounts) -> usize {

@@ -5,6 +5,7 @@
 //! byte is read. When all names are known it is *bound* to them and becomes an [`Analysis`], which folds over whole visitors.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::error::Result;
 use crate::journeys::{Journey, Journeys, Names, Needs, Unit, Visitor};
 use crate::reports::Report;
+use crate::spill::Spill;
 
 pub mod abandonment;
 pub mod common;
@@ -28,6 +30,7 @@ mod goals;
 pub mod graph;
 mod named;
 mod overview;
+pub mod paths;
 pub mod rows;
 mod segment;
 mod select;
@@ -35,6 +38,8 @@ mod step;
 mod steps;
 pub mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
 pub use facts::By;
@@ -81,11 +86,23 @@ pub trait Analysis: Send + Sync + 'static {
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
 
     /// The answer. Floats appear only here, and everything is ordered by the report's key, then by the bytes of names.
-    fn finish(&self, partial: Self::Partial, names: &Names) -> Self::Report;
+    ///
+    /// # Errors
+    /// If what a partial has on disk cannot be read.
+    fn finish(&self, partial: Self::Partial, names: &Names) -> Result<Self::Report>;
 
     /// Bytes that a partial holds, for the memory limit: one that grows must say how much.
     fn bytes(&self, _partial: &Self::Partial) -> usize {
         size_of::<Self::Partial>()
+    }
+
+    /// Writes to disk what a partial can do without until it is finished, because memory is short. Comes between two visitors,
+    /// and changes no answer. An analysis whose counts are bounded need not have it.
+    ///
+    /// # Errors
+    /// If the disk is full or fails.
+    fn relieve(&self, _partial: &mut Self::Partial, _spill: &Arc<Spill>) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -233,6 +250,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<graph::GraphSpec>(),
     Kind::of::<dropoff::DropOffSpec>(),
     Kind::of::<conversion::ConversionSpec>(),
+    Kind::of::<paths::PathsSpec>(),
     Kind::of::<abandonment::AbandonmentSpec>(),
     Kind::of::<rows::SessionsSpec>(),
     Kind::of::<rows::JourneysSpec>(),
@@ -255,9 +273,12 @@ pub trait Bound: Send + Sync {
     /// Bytes that the partial in `state` holds.
     fn bytes(&self, state: &State) -> usize;
 
+    /// Writes to disk what the partial in `state` can do without; see [`Analysis::relieve`].
+    fn relieve(&self, state: &mut State, spill: &Arc<Spill>) -> Result<()>;
+
     fn merge(&self, into: &mut State, from: State);
 
-    fn finish(&self, state: State, names: &Names) -> Box<dyn Report>;
+    fn finish(&self, state: State, names: &Names) -> Result<Box<dyn Report>>;
 }
 
 /// A thread's state of a bound question. Only the question that made it can read it.
@@ -317,11 +338,17 @@ impl<A: Analysis> Bound for A {
         Analysis::bytes(self, &state.get::<A>().partial)
     }
 
-    fn merge(&self, into: &mut State, from: State) {
-        Analysis::merge(self, &mut into.get_mut::<A>().partial, from.into_partial::<A>());
+    fn relieve(&self, state: &mut State, spill: &Arc<Spill>) -> Result<()> {
+        Analysis::relieve(self, &mut state.get_mut::<A>().partial, spill)
     }
 
-    fn finish(&self, state: State, names: &Names) -> Box<dyn Report> {
-        Box::new(Analysis::finish(self, state.into_partial::<A>(), names))
+    fn merge(&self, into: &mut State, from: State) {
+        let into = into.get_mut::<A>();
+        into.left_out += from.get::<A>().left_out;
+        Analysis::merge(self, &mut into.partial, from.into_partial::<A>());
+    }
+
+    fn finish(&self, state: State, names: &Names) -> Result<Box<dyn Report>> {
+        Ok(Box::new(Analysis::finish(self, state.into_partial::<A>(), names)?))
     }
 }

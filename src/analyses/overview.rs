@@ -97,7 +97,7 @@ impl Analysis for BoundOverview {
         add(&mut into.pages, from.pages);
     }
 
-    fn finish(&self, counts: OverviewCounts, names: &Names) -> OverviewReport {
+    fn finish(&self, counts: OverviewCounts, names: &Names) -> Result<OverviewReport> {
         let named = |counts: &[Count], name: &dyn Fn(Code) -> String| {
             let mut named: Vec<(String, Count)> = (1..counts.len() as Code)
                 .map(|code| (name(code), counts[code as usize]))
@@ -106,13 +106,13 @@ impl Analysis for BoundOverview {
             named.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
             named
         };
-        OverviewReport {
+        Ok(OverviewReport {
             visitors: counts.visitors,
             sessions: counts.sessions,
             span: names.span,
             events: named(&counts.events, &|code| names.events.name(code).to_owned()),
             pages: named(&counts.pages, &|code| names.pages.name(code).to_owned()),
-        }
+        })
     }
 
     fn bytes(&self, counts: &OverviewCounts) -> usize {

@@ -241,9 +241,9 @@ impl Analysis for BoundRows {
         *into += from;
     }
 
-    fn finish(&self, rows: u64, _names: &Names) -> RowsReport {
+    fn finish(&self, rows: u64, _names: &Names) -> Result<RowsReport> {
         let columns = self.table.schema().fields().iter().map(|field| field.name().clone()).collect();
-        RowsReport { title: self.title.clone(), rows, columns }
+        Ok(RowsReport { title: self.title.clone(), rows, columns })
     }
 
     fn bytes(&self, _count: &u64) -> usize {

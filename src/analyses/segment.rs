@@ -1,5 +1,7 @@
 //! Any question once more for each segment of its journeys: written once, for all analyses.
 
+use std::sync::Arc;
+
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use crate::ids::Code;
 use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
 use crate::reports::drawing::Drawing;
 use crate::reports::{Cell, Report, Table, set_apart};
+use crate::spill::Spill;
 
 /// An analysis over all journeys, and over each segment of them.
 ///
@@ -120,8 +123,8 @@ impl<A: Analysis> Analysis for Segmented<A> {
         }
     }
 
-    fn finish(&self, partial: Self::Partial, names: &Names) -> Self::Report {
-        let total = self.inner.finish(partial.total, names);
+    fn finish(&self, partial: Self::Partial, names: &Names) -> Result<Self::Report> {
+        let total = self.inner.finish(partial.total, names)?;
         let mut keys: Vec<(Vec<(Code, String)>, u32)> =
             partial.places.iter().map(|(key, &place)| (self.values(key, names), place)).collect();
         keys.sort_unstable();
@@ -129,10 +132,10 @@ impl<A: Analysis> Analysis for Segmented<A> {
         let finished = keys.into_iter().filter_map(|(values, place)| {
             let segment = segments[place as usize].take()?;
             let values = values.into_iter().map(|(_, value)| value).collect();
-            Some((values, self.inner.finish(segment, names)))
+            Some(self.inner.finish(segment, names).map(|report| (values, report)))
         });
-        let segments = finished.collect();
-        SegmentedReport { total, by: self.by.iter().map(|by| by.name.clone()).collect(), segments }
+        let segments = finished.collect::<Result<_>>()?;
+        Ok(SegmentedReport { total, by: self.by.iter().map(|by| by.name.clone()).collect(), segments })
     }
 
     fn bytes(&self, partial: &Self::Partial) -> usize {
@@ -141,6 +144,11 @@ impl<A: Analysis> Analysis for Segmented<A> {
         let slots = partial.segments.capacity() * (size_of::<A::Partial>() + size_of::<A::Work>());
         let segments = partial.segments.iter().map(|segment| self.inner.bytes(segment)).sum::<usize>();
         keys + slots + 2 * segments + self.inner.bytes(&partial.total)
+    }
+
+    fn relieve(&self, partial: &mut Self::Partial, spill: &Arc<Spill>) -> Result<()> {
+        let mut parts = [&mut partial.total].into_iter().chain(&mut partial.segments);
+        parts.try_for_each(|part| self.inner.relieve(part, spill))
     }
 }
 

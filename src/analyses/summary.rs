@@ -335,8 +335,8 @@ impl Analysis for BoundSummary {
         into.durations.merge(from.durations);
     }
 
-    fn finish(&self, counts: SummaryCounts, _names: &Names) -> SummaryReport {
-        SummaryReport::new(counts, self.known, self.bounce)
+    fn finish(&self, counts: SummaryCounts, _names: &Names) -> Result<SummaryReport> {
+        Ok(SummaryReport::new(counts, self.known, self.bounce))
     }
 
     fn bytes(&self, counts: &SummaryCounts) -> usize {

@@ -189,6 +189,9 @@ pub struct RunArgs {
     /// Write what the run took to this file, as JSON: seconds, memory, bytes and events
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
+    /// Folder for counts that do not fit into the memory [default: the system's for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub spill_dir: Option<PathBuf>,
     /// Show no progress bar
     #[arg(long)]
     pub no_progress: bool,
@@ -223,6 +226,7 @@ impl RunArgs {
         Ok(Limits {
             threads,
             memory: self.memory.map_or_else(half_of_memory, |size| size.0),
+            spill_dir: self.spill_dir.clone(),
             max_rejects: input.max_rejects.map_or(Limits::default().max_rejects, |rate| rate.0),
             strict: input.strict,
         })

@@ -222,7 +222,11 @@ fn perform(
         output::write_rejects(path, &outcome)?;
     }
     let peak = crate::budget::human(outcome.peak_memory);
-    printer.detail(&format!("{:.2} s, at most {peak} counted at one time", start.elapsed().as_secs_f64()));
+    let spilled = match outcome.spilled as usize {
+        0 => String::new(),
+        bytes => format!(", {} of counts on disk", crate::budget::human(bytes)),
+    };
+    printer.detail(&format!("{:.2} s, at most {peak} counted at one time{spilled}", start.elapsed().as_secs_f64()));
     Ok(outcome)
 }
 

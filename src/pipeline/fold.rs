@@ -4,7 +4,7 @@
 //! the same order whatever the threads, and none of them is kept.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rayon::ThreadPool;
 
@@ -13,6 +13,7 @@ use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
 use crate::journeys::{Grouper, Journeys, Names, PARTITIONS, Partitions};
 use crate::reports::RowWriter;
+use crate::spill::Spill;
 use crate::sync::lock;
 
 /// A question as the second pass asks it.
@@ -34,6 +35,8 @@ pub(super) struct Fold<'a> {
     /// Whether a question shows the ids of visitors.
     pub ids: bool,
     pub budget: &'a Budget,
+    /// Where counts go that outgrow their share of the budget.
+    pub spill: &'a Arc<Spill>,
 }
 
 /// What the second pass gives.
@@ -79,8 +82,10 @@ impl Fold<'_> {
             order.sort_by_key(|&partition| std::cmp::Reverse(self.partitions.events(partition)));
         }
         let (next, turns) = (AtomicUsize::new(0), Turns::default());
+        // The rest is for the visitors of the partitions, and for merging the counts of two threads.
+        let share = self.budget.free() / 4 / pool.current_num_threads();
         let parts: Vec<Result<Folded>> = pool.broadcast(|_| {
-            let mut worker = FoldWorker::new(self);
+            let mut worker = FoldWorker::new(self, share);
             loop {
                 let turn = next.fetch_add(1, Ordering::Relaxed);
                 let Some(&partition) = order.get(turn) else { return Ok(worker.folded) };
@@ -161,10 +166,12 @@ struct FoldWorker<'a> {
     working: Held<'a>,
     /// The most bytes that a partition took.
     most: usize,
+    /// The bytes that the counts may take before they are relieved.
+    share: usize,
 }
 
 impl<'a> FoldWorker<'a> {
-    fn new(fold: &'a Fold<'a>) -> Self {
+    fn new(fold: &'a Fold<'a>, share: usize) -> Self {
         let filters = fold.filters.len();
         let folded = Folded {
             states: fold.questions.iter().map(|question| question.bound.start()).collect(),
@@ -179,6 +186,7 @@ impl<'a> FoldWorker<'a> {
             states_held: Held::new(fold.budget, "the counts of the answers"),
             working: Held::new(fold.budget, "the visitors of one partition"),
             most: 0,
+            share,
             fold,
         }
     }
@@ -201,8 +209,17 @@ impl<'a> FoldWorker<'a> {
         if questions.iter().any(|question| question.rows.is_some()) {
             turns.take(turn, || self.write())?;
         }
-        let states = questions.iter().zip(&self.folded.states);
-        self.states_held.hold(states.map(|(question, state)| question.bound.bytes(state)).sum())
+        if self.states_bytes() > self.share {
+            for (question, state) in questions.iter().zip(&mut self.folded.states) {
+                question.bound.relieve(state, self.fold.spill)?;
+            }
+        }
+        self.states_held.hold(self.states_bytes())
+    }
+
+    fn states_bytes(&self) -> usize {
+        let states = self.fold.questions.iter().zip(&self.folded.states);
+        states.map(|(question, state)| question.bound.bytes(state)).sum()
     }
 
     /// Groups a partition, and once more what each filter leaves of it.

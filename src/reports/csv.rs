@@ -101,6 +101,7 @@ fn field(cell: &Cell, raw: bool) -> Cow<'_, str> {
         Cell::Null => Cow::Borrowed(""),
         Cell::Text(text) => text_field(text, raw),
         Cell::Count(value) => value.to_string().into(),
+        Cell::Integer(value) => value.to_string().into(),
         Cell::Rate(value) | Cell::Seconds(value) | Cell::Number(value) => {
             number::float(*value).unwrap_or_default().into()
         }
@@ -135,6 +136,7 @@ mod tests {
             vec![
                 text("view_item"),
                 Cell::Count(31_106),
+                Cell::Integer(-2),
                 Cell::Rate(1.0),
                 Cell::Seconds(161.25),
                 Cell::Number(-3.5),
@@ -144,6 +146,7 @@ mod tests {
             vec![
                 text("purchase"),
                 Cell::Count(0),
+                Cell::Integer(0),
                 Cell::Rate(f64::NAN),
                 Cell::Null,
                 Cell::Null,
@@ -151,11 +154,11 @@ mod tests {
                 Cell::Null,
             ],
         ];
-        let steps = table("steps", &["step", "entered", "of_first", "time_s", "lift", "value", "at"], rows);
+        let steps = table("steps", &["step", "entered", "position", "of_first", "time_s", "lift", "value", "at"], rows);
         let expected = "\
-step,entered,of_first,time_s,lift,value,at
-view_item,31106,1.0,161.25,-3.5,-1234.5,2024-03-13T10:21:14Z
-purchase,0,,,,,
+step,entered,position,of_first,time_s,lift,value,at
+view_item,31106,-2,1.0,161.25,-3.5,-1234.5,2024-03-13T10:21:14Z
+purchase,0,0,,,,,
 ";
         assert_eq!(rendered(steps, &Options::default()), expected);
     }

@@ -70,6 +70,7 @@ impl Cell {
             Cell::Null => Value::Null,
             Cell::Text(text) => Value::from(text.as_str()),
             Cell::Count(value) => Value::from(*value),
+            Cell::Integer(value) => Value::from(*value),
             Cell::Rate(value) | Cell::Seconds(value) | Cell::Number(value) => Value::from(*value),
             // By way of the exact text, which rounds once where a division would round twice.
             Cell::Money(millionths) => Value::from(number::money(*millionths).parse::<f64>().ok()),
@@ -239,6 +240,7 @@ mod tests {
             (Cell::Null, json!(null)),
             (Cell::Text("a".into()), json!("a")),
             (Cell::Count(3), json!(3)),
+            (Cell::Integer(-3), json!(-3)),
             (Cell::Rate(0.5), json!(0.5)),
             (Cell::Number(f64::INFINITY), json!(null)),
             (Cell::Money(-19_990_000), json!(-19.99)),

@@ -63,6 +63,7 @@ fn field(cell: &Cell) -> String {
         Cell::Null => String::new(),
         Cell::Text(text) => escaped(text),
         Cell::Count(value) => value.to_string(),
+        Cell::Integer(value) => value.to_string(),
         Cell::Rate(value) | Cell::Seconds(value) | Cell::Number(value) => number::float(*value).unwrap_or_default(),
         Cell::Money(millionths) => number::money(*millionths),
         Cell::Time(micros) => number::time(*micros).unwrap_or_default(),

@@ -128,6 +128,8 @@ pub enum Cell {
     /// Text, possibly out of a log: hostile until escaped.
     Text(String),
     Count(u64),
+    /// A whole number that may be negative: a place before or behind another.
+    Integer(i64),
     /// A fraction, shown as per cent to people.
     Rate(f64),
     /// A duration in seconds.

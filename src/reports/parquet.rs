@@ -142,7 +142,7 @@ impl Kind {
         match cell {
             Cell::Null => None,
             Cell::Text(_) => Some(Kind::Text),
-            Cell::Count(_) => Some(Kind::Count),
+            Cell::Count(_) | Cell::Integer(_) => Some(Kind::Count),
             Cell::Rate(_) | Cell::Seconds(_) | Cell::Number(_) => Some(Kind::Float),
             Cell::Money(_) => Some(Kind::Money),
             Cell::Time(_) => Some(Kind::Time),
@@ -257,6 +257,7 @@ fn text(cell: &Cell) -> Option<String> {
 fn count(cell: &Cell) -> Option<Option<i64>> {
     match cell {
         Cell::Count(value) => i64::try_from(*value).ok().map(Some),
+        Cell::Integer(value) => Some(Some(*value)),
         _ => Some(None),
     }
 }
@@ -267,6 +268,7 @@ fn float(cell: &Cell) -> Option<f64> {
             Some(*value).filter(|value| value.is_finite())
         }
         Cell::Count(value) => Some(*value as f64),
+        Cell::Integer(value) => Some(*value as f64),
         _ => None,
     }
 }

@@ -20,6 +20,7 @@ pub fn cell(cell: &Cell) -> String {
         Cell::Null => NOTHING.to_owned(),
         Cell::Text(text) => visible(text).into_owned(),
         Cell::Count(value) => count(*value),
+        Cell::Integer(value) => format!("{}{}", if *value < 0 { "-" } else { "" }, count(value.unsigned_abs())),
         Cell::Rate(value) | Cell::Seconds(value) | Cell::Number(value) if !value.is_finite() => NOTHING.to_owned(),
         Cell::Rate(fraction) => rate(*fraction),
         Cell::Seconds(value) => seconds(*value),
@@ -132,6 +133,11 @@ mod tests {
         assert_eq!(counted(1, "visitor"), "1 visitor");
         assert_eq!(counted(1_000, "visitor"), "1,000 visitors");
         assert_eq!(counted(0, "visitor"), "0 visitors");
+    }
+
+    #[test]
+    fn integers_have_a_sign_only_below_zero() {
+        all(Cell::Integer, &[(0, "0"), (-1, "-1"), (1_000, "1,000"), (i64::MIN, "-9,223,372,036,854,775,808")]);
     }
 
     #[test]

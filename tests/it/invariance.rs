@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use crate::support::{ask_bytes, ipc, parquet, shop, shop_text};
+use crate::support::{Run, ask_bytes, clickpath, ipc, parquet, shop, shop_text};
 
 /// Questions and their flags; together they look at every part of an event and of a session.
-const QUESTIONS: [&[&str]; 10] = [
+const QUESTIONS: [&[&str]; 12] = [
     &["report"],
     &["summary", "--by", "acquisition_channel", "--session", "session_id"],
     &["funnel", "--steps", FIVE, "--by", "platform"],
@@ -17,6 +17,8 @@ const QUESTIONS: [&[&str]; 10] = [
     &["graph", "--repeats", "keep", "--grain", "visitor"],
     &["dropoff", "--by", "platform", "--error", "error_page", "--repeats", "keep"],
     &["conversion", "--by", "platform", "--goal", "(cart | add_to_cart)", "--goal", "purchase"],
+    &["paths", "--top", "all", "--by", "platform", "--matrix"],
+    &["paths", "--grain", "visitor", "--repeats", "keep", "--around", "purchase"],
     &["abandonment", "--by", "platform", "--purchase-rule", "after-last"],
 ];
 
@@ -96,6 +98,39 @@ fn threads_do_not_matter() {
 fn compression_and_memory_do_not_matter() {
     let (_folder, paths) = written(&[("shop.csv", shop_text())]);
     assert_all(&EXPECTED, &[&paths[0]], &["--threads", "2", "--memory", "100MiB"]);
+}
+
+/// A log of many short journeys, nearly each of which takes a path of its own.
+fn many_paths() -> String {
+    let mut text = "visitor,time,event,device\n".to_owned();
+    for visitor in 0..30_000u32 {
+        let (first, second) = (visitor * 7919 % 300, (visitor * 7919 + visitor / 300 * 31) % 300);
+        let device = ["mobile", "desktop", ""][visitor as usize % 3];
+        text += &format!("{visitor},1700000000,node {first},{device}\n{visitor},1700000001,node {second},{device}\n");
+    }
+    text
+}
+
+#[test]
+fn counts_on_disk_do_not_matter() {
+    let (folder, paths) = written(&[("log.csv", many_paths())]);
+    let spill = tempfile::tempdir().unwrap();
+    let (log, spill_dir) = (paths[0].to_str().unwrap(), spill.path().to_str().unwrap());
+    for question in [&["--by", "device"][..], &["--by", "device", "--top", "all", "--matrix"]] {
+        let run = |flags: &[&str]| {
+            let run = Run::of(&mut clickpath(folder.path()), &[&["paths", log, "-v"], question, flags].concat());
+            assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{}\n{}", run.shown, run.stderr);
+            (run.stdout, run.stderr.contains("of counts on disk"))
+        };
+        let (expected, spilled) = run(&["--threads", "1", "--memory", "1GiB"]);
+        assert!(!spilled && expected.contains("clickpath.paths/1"));
+        for threads in ["1", "2"] {
+            let (found, spilled) = run(&["--threads", threads, "--memory", "10MiB", "--spill-dir", spill_dir]);
+            assert!(spilled, "10 MiB are enough for {question:?}: the log is too small for this test");
+            assert_bytes(question, &found, &expected);
+        }
+    }
+    assert_eq!(fs::read_dir(spill.path()).unwrap().count(), 0, "something is left in the folder");
 }
 
 #[test]

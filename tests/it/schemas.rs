@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 16] = [
+const QUESTIONS: [&[&str]; 18] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -68,6 +68,8 @@ const QUESTIONS: [&[&str]; 16] = [
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
     &["graph", "--by", "platform", "--min-count", "20", "--max-duration", "2h"],
     &["graph", "--grain", "visitor", "--repeats", "keep", "--collapse", "home"],
+    &["paths", "--by", "platform", "--top", "all", "--matrix", "--hide", "home"],
+    &["paths", "--grain", "visitor", "--around", "cart", "--before", "2", "--after", "0"],
     &["abandonment", "--by", "platform"],
     &["abandonment", "--purchase-rule", "anywhere", "--recover-within", "1d"],
     &["conversion", "--goal", "purchase", "--goal", "cart", "--by", "platform"],
@@ -183,6 +185,7 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["funnel", "--steps", "catalog > cart", "--by", "platform"],
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
+        &["paths", "--top", "2", "--matrix", "--depth", "2", "--by", "platform"],
         &["abandonment", "--by", "platform"],
         &["conversion", "--goal", "purchase", "--by", "platform"],
         &["dropoff", "--by", "platform", "--next", "1", "--error", "cart", "--group", "* = any"],
@@ -258,7 +261,7 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
         }
         Value::Number(_) => {
             changes.push(("as a text", with(json!("1"))));
-            if !MAY_BE_BELOW_ZERO.contains(&key) {
+            if !MAY_BE_BELOW_ZERO.contains(&key) && !(place.contains("/matrix/") && key == "position") {
                 changes.push(("below zero", with(json!(-1))));
             }
             if is_rate(key) {
@@ -285,5 +288,5 @@ fn is_rate(key: &str) -> bool {
 
 /// Lists that may hold any text.
 fn is_text_list(key: &str) -> bool {
-    ["notes", "columns", "questions"].contains(&key)
+    ["notes", "columns", "questions", "path"].contains(&key)
 }

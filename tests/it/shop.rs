@@ -1,5 +1,4 @@
-//! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`
-//! but those of questions that cannot be asked yet: `paths`, `paths_total`.
+//! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -233,6 +232,31 @@ fn conversion_of_the_default_goal() {
         ("/visitor_rate", "visitor_conversion_rate"),
     ];
     assert_same(goal, answer("summary"), &keys, "purchase");
+}
+
+#[test]
+fn the_most_frequent_paths() {
+    let report = asked("paths", &[]);
+    let joined = |row: &Value| {
+        let names: Vec<&str> = row["path"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        json!({ "path": names.join(" > "), "count": row["count"], "share": row["share"], "visitors": row["visitors"] })
+    };
+    let paths: Vec<Value> = report["paths"].as_array().unwrap().iter().map(joined).collect();
+    assert_rows(
+        &json!(paths),
+        answers("paths"),
+        &["path"],
+        &[("/count", "count"), ("/share", "share"), ("/visitors", "visitors")],
+    );
+    let order = |rows: &[Value]| rows.iter().map(|row| row["path"].clone()).collect::<Vec<_>>();
+    assert_eq!(order(&paths), order(answers("paths")));
+
+    let total = answer("paths_total");
+    assert_same(&report, total, &[("/total", "sessions")], "all paths");
+    let hidden = report["hidden"]["paths"].as_u64().unwrap();
+    assert_eq!(json!(hidden + paths.len() as u64), total["distinct_paths"]);
+    let everything = asked("paths", &["--top", "all"]);
+    assert_eq!(json!(everything["paths"].as_array().unwrap().len()), total["distinct_paths"]);
 }
 
 /// Abandonment by a rule, as it is in JSON.

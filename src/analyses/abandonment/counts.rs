@@ -3,6 +3,7 @@
 use super::report::{AbandonmentReport, PartReport};
 use super::{PurchaseRule, Starts, times};
 use crate::analyses::Analysis;
+use crate::error::Result;
 use crate::ids::NO_VALUE;
 use crate::journeys::{Journey, Names, Unit, Visitor};
 
@@ -211,9 +212,9 @@ impl Analysis for BoundAbandonment {
         }
     }
 
-    fn finish(&self, [cart, checkout]: Self::Partial, _names: &Names) -> AbandonmentReport {
+    fn finish(&self, [cart, checkout]: Self::Partial, _names: &Names) -> Result<AbandonmentReport> {
         let report = |counts| PartReport::new(counts, &self.stage_names);
-        AbandonmentReport { cart: report(cart), checkout: report(checkout) }
+        Ok(AbandonmentReport { cart: report(cart), checkout: report(checkout) })
     }
 
     fn bytes(&self, partial: &Self::Partial) -> usize {

@@ -1,0 +1,246 @@
+//! Whole paths: which ways journeys take from their first node to their last, and where they are at each position.
+
+mod matrix;
+mod report;
+mod top;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
+use crate::counts::{Grid, Sequences};
+use crate::error::{Error, Result};
+use crate::ids::Code;
+use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::spill::Spill;
+use crate::units::Top;
+use matrix::{BoundMatrix, Matrix};
+pub use report::{Cell, Column, Hidden, PathRow, PathsReport};
+use top::TopPaths;
+
+/// The question `paths`, as written.
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Question")]
+pub struct PathsSpec {
+    /// How many paths are shown, or `all`; the rest are counted [default: 20]
+    #[arg(long, value_name = "N")]
+    pub top: Option<Top>,
+    /// Show the step matrix too: the share of journeys at each node by position
+    #[arg(long)]
+    pub matrix: bool,
+    /// How many positions the step matrix has, at most 50 [default: 10]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<u32>,
+    /// Align the step matrix at the first place of this node; journeys without it take no part in the matrix
+    #[arg(long, value_name = "NODE")]
+    pub around: Option<String>,
+    /// Positions before the node of --around, at most 50 [default: 5]
+    #[arg(long, value_name = "N")]
+    pub before: Option<u32>,
+    /// Positions after the node of --around, at most 50 [default: 5]
+    #[arg(long, value_name = "N")]
+    pub after: Option<u32>,
+}
+
+impl Spec for PathsSpec {
+    type Report = SegmentedReport<PathsReport>;
+
+    const NAME: &'static str = "paths";
+    const ABOUT: &'static str = "The most frequent whole paths, and the step matrix: where journeys are by position";
+    const EXAMPLES: &'static str = "\
+clickpath paths sample-data/shop.csv.gz
+clickpath paths sample-data/shop.csv.gz --top 5 --by platform
+clickpath paths sample-data/shop.csv.gz --matrix --depth 4 --table matrix
+clickpath paths sample-data/shop.csv.gz --around purchase --before 3 --after 2 --table matrix";
+
+    fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
+        let (top, matrix) = (self.top.unwrap_or(Top::TWENTY), self.matrix()?);
+        let around =
+            matrix.as_ref().and_then(Matrix::around).filter(|node| common.hide.iter().any(|name| name == node));
+        if let Some(around) = around {
+            return Err(Error::question(format!("a step matrix cannot be aligned at the hidden node {around:?}"))
+                .hint("take it out of --around or out of --hide"));
+        }
+        Ok(Box::new(Paths { scope: PathScope::new(common), top, matrix }))
+    }
+}
+
+impl PathsSpec {
+    /// The most positions of a matrix to one side.
+    const WIDEST: u32 = 50;
+
+    /// The step matrix, if one is wanted. A flag that would do nothing is refused.
+    fn matrix(&self) -> Result<Option<Matrix>> {
+        let refused = |flag: &str, wanted: &str| {
+            Err(Error::question(format!("--{flag} says nothing without --{wanted}"))
+                .hint(format!("add --{wanted}, or leave --{flag} out")))
+        };
+        let Some(node) = &self.around else {
+            return match (self.before, self.after, self.depth) {
+                (Some(_), ..) => refused("before", "around"),
+                (_, Some(_), _) => refused("after", "around"),
+                (.., Some(_)) if !self.matrix => refused("depth", "matrix"),
+                _ if !self.matrix => Ok(None),
+                (.., depth) => Ok(Some(Matrix::FromStart { depth: within("depth", depth.unwrap_or(10), 1)? })),
+            };
+        };
+        if self.depth.is_some() {
+            return Err(Error::question("--depth counts from the start of journeys, and --around does not")
+                .hint("say how far to look with --before and --after"));
+        }
+        let before = within("before", self.before.unwrap_or(5), 0)?;
+        let after = within("after", self.after.unwrap_or(5), 0)?;
+        Ok(Some(Matrix::Around { node: node.clone(), before, after }))
+    }
+}
+
+fn within(flag: &str, positions: u32, least: u32) -> Result<u32> {
+    let most = PathsSpec::WIDEST;
+    if (least..=most).contains(&positions) {
+        return Ok(positions);
+    }
+    Err(Error::question(format!("a step matrix has no {positions} positions by --{flag}"))
+        .hint(format!("give --{flag} a number from {least} to {most}")))
+}
+
+/// The question `paths`, as meant.
+struct Paths {
+    scope: PathScope,
+    top: Top,
+    matrix: Option<Matrix>,
+}
+
+impl Question for Paths {
+    fn schema(&self) -> &'static str {
+        "clickpath.paths/1"
+    }
+
+    fn rules(&self) -> Map<String, Value> {
+        let mut rules = self.scope.rules();
+        rules.insert("top".into(), json!(self.top));
+        rules.extend(self.matrix.as_ref().map(Matrix::rules).unwrap_or_default());
+        rules
+    }
+
+    fn needs(&self) -> Needs {
+        self.scope.needs()
+    }
+
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
+        let view = self.scope.view(names, notes)?;
+        let nodes = names.node_names(view.nodes);
+        let matrix = self.matrix.as_ref().map(|matrix| BoundMatrix::new(matrix, nodes, notes)).transpose()?;
+        let (grain, unit) = (self.scope.grain, self.scope.unit(names)?);
+        let paths = BoundPaths { grain, unit, view, top: self.top, matrix };
+        Ok(Box::new(Segmented::new(paths, &self.scope.common, names)?))
+    }
+}
+
+/// The question bound to the names of a run.
+struct BoundPaths {
+    grain: Grain,
+    unit: Unit,
+    view: View,
+    top: Top,
+    matrix: Option<BoundMatrix>,
+}
+
+struct PathCounts {
+    /// Journeys and distinct visitors by path.
+    paths: Sequences<2>,
+    journeys: u64,
+    /// Journeys without a node, which have no path.
+    empty: u64,
+    /// Journeys that have a place in the matrix.
+    aligned: u64,
+    /// By [`BoundMatrix::cell`].
+    cells: Grid<u64>,
+}
+
+#[derive(Default)]
+struct PathWork {
+    places: Vec<Place>,
+    path: Vec<Code>,
+    /// The places of the paths that the visitor at hand took.
+    taken: Vec<u32>,
+}
+
+impl Analysis for BoundPaths {
+    type Work = PathWork;
+    type Partial = PathCounts;
+    type Report = PathsReport;
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    fn empty(&self) -> PathCounts {
+        let cells = Grid::new(self.matrix.as_ref().map_or(0, BoundMatrix::cells));
+        PathCounts { paths: Sequences::default(), journeys: 0, empty: 0, aligned: 0, cells }
+    }
+
+    fn observe(&self, work: &mut PathWork, counts: &mut PathCounts, visitor: Visitor<'_>) {
+        work.taken.clear();
+        for journey in visitor.journeys(self.unit) {
+            self.count(work, counts, journey);
+        }
+        // No sums go to disk between the journeys of a visitor, so each of the visitor's paths is here once.
+        work.taken.sort_unstable();
+        work.taken.dedup();
+        for &place in &work.taken {
+            counts.paths.sums(place)[1] += 1;
+        }
+    }
+
+    fn merge(&self, into: &mut PathCounts, from: PathCounts) {
+        into.paths.merge(from.paths);
+        into.journeys += from.journeys;
+        into.empty += from.empty;
+        into.aligned += from.aligned;
+        into.cells.merge(from.cells, |into, from| *into += from);
+    }
+
+    fn finish(&self, counts: PathCounts, names: &Names) -> Result<PathsReport> {
+        let names = names.node_names(self.view.nodes);
+        let mut top = TopPaths::new(self.top, names);
+        counts.paths.drain(|path, [count, visitors]| top.offer(path, count, visitors))?;
+        let (paths, hidden) = top.finish();
+        let matrix = self.matrix.as_ref().map(|matrix| matrix.columns(counts.cells, counts.aligned, names));
+        let PathCounts { journeys, empty, .. } = counts;
+        Ok(PathsReport { grain: self.grain, paths, journeys, empty, hidden, matrix })
+    }
+
+    fn bytes(&self, counts: &PathCounts) -> usize {
+        counts.paths.bytes() + counts.cells.bytes()
+    }
+
+    /// Only the paths: a matrix is bounded by its positions and the nodes.
+    fn relieve(&self, counts: &mut PathCounts, spill: &Arc<Spill>) -> Result<()> {
+        if spill.takes(counts.paths.bytes()) { counts.paths.spill(spill) } else { Ok(()) }
+    }
+}
+
+impl BoundPaths {
+    fn count(&self, work: &mut PathWork, counts: &mut PathCounts, journey: Journey<'_>) {
+        self.view.look(journey, &mut work.places);
+        work.path.clear();
+        work.path.extend(work.places.iter().map(|place| place.node));
+        counts.journeys += 1;
+        if let Some(matrix) = &self.matrix {
+            counts.aligned += u64::from(matrix.count(&work.path, &mut counts.cells));
+        }
+        if work.path.is_empty() {
+            counts.empty += 1;
+            return;
+        }
+        let place = counts.paths.place(&work.path);
+        counts.paths.sums(place)[0] += 1;
+        work.taken.push(place);
+    }
+}

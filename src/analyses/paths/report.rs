@@ -1,0 +1,121 @@
+//! What the question about paths answers with.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::analyses::Grain;
+use crate::rates::rate;
+use crate::reports::{Cell as Shown, Report, Table};
+
+/// The most frequent paths and where journeys are by position. `journeys` = the counts of `paths` and of `hidden` + `empty`.
+pub struct PathsReport {
+    pub grain: Grain,
+    /// By count, then by the names of their nodes.
+    pub paths: Vec<PathRow>,
+    /// All journeys.
+    pub journeys: u64,
+    /// Journeys without a node, which have no path.
+    pub empty: u64,
+    pub hidden: Hidden,
+    /// Nothing if it was not asked for.
+    pub matrix: Option<Vec<Column>>,
+}
+
+/// A path that is shown.
+pub struct PathRow {
+    /// The names of its nodes.
+    pub path: Vec<String>,
+    /// Journeys that take it.
+    pub count: u64,
+    /// Distinct visitors of these.
+    pub visitors: u64,
+}
+
+/// The paths that are not shown, and how many journeys take them.
+#[derive(Clone, Copy, Default, Serialize)]
+pub struct Hidden {
+    pub paths: u64,
+    pub count: u64,
+}
+
+/// One position of the matrix. The counts of its cells add up to `journeys`.
+pub struct Column {
+    /// From 1, or from a node at 0.
+    pub position: i64,
+    /// Those that take part in the matrix.
+    pub journeys: u64,
+    /// By count, then by name; those outside of their journey last.
+    pub cells: Vec<Cell>,
+}
+
+/// The journeys that are at one node, `(start)` or `(end)`.
+pub struct Cell {
+    pub node: String,
+    pub count: u64,
+}
+
+impl PathsReport {
+    /// The cells of the matrix with their positions and their shares of the journeys in it.
+    fn cells(&self) -> impl Iterator<Item = (i64, &Cell, Option<f64>)> {
+        let columns = self.matrix.iter().flatten();
+        columns.flat_map(|column| {
+            column.cells.iter().map(|cell| (column.position, cell, rate(cell.count, column.journeys)))
+        })
+    }
+}
+
+impl Report for PathsReport {
+    fn title(&self) -> String {
+        let PathsReport { journeys, empty, hidden, .. } = self;
+        let (shown, all) = (self.paths.len(), self.paths.len() as u64 + hidden.paths);
+        let which = if hidden.paths > 0 { format!("the {shown} most frequent of {all}") } else { format!("all {all}") };
+        let title = format!("Paths: {which} in {journeys} {}", self.grain.journeys());
+        if *empty > 0 { format!("{title}; {empty} of these have no node") } else { title }
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        const PATHS: [&str; 4] = ["path", "count", "share", "visitors"];
+        const MATRIX: [&str; 4] = ["position", "node", "count", "share"];
+        let path = |row: &PathRow| {
+            let (count, share) = (Shown::Count(row.count), Shown::rate(rate(row.count, self.journeys)));
+            vec![Shown::Text(joined(&row.path)), count, share, Shown::Count(row.visitors)]
+        };
+        let cell = |(position, cell, share): (i64, &Cell, Option<f64>)| {
+            let name = Shown::Text(cell.node.clone());
+            vec![Shown::Integer(position), name, Shown::Count(cell.count), Shown::rate(share)]
+        };
+        let table = |name, columns: [&str; 4], rows| Table { name, columns: columns.map(str::to_owned).to_vec(), rows };
+        let paths = table("paths", PATHS, self.paths.iter().map(path).collect());
+        let matrix = self.matrix.as_ref().map(|_| table("matrix", MATRIX, self.cells().map(cell).collect()));
+        [paths].into_iter().chain(matrix).collect()
+    }
+
+    fn json(&self) -> Value {
+        let path = |row: &PathRow| {
+            let PathRow { path, count, visitors } = row;
+            json!({ "path": path, "count": count, "share": rate(*count, self.journeys), "visitors": visitors })
+        };
+        let cell = |(position, Cell { node, count }, share): (i64, &Cell, Option<f64>)| json!({ "position": position, "node": node, "count": count, "share": share });
+        json!({
+            "paths": self.paths.iter().map(path).collect::<Vec<_>>(),
+            "total": self.journeys,
+            "empty": self.empty,
+            "hidden": self.hidden,
+            "matrix": self.cells().map(cell).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The names with ` > ` between them. A name that would leave open where it ends is quoted, so that no two paths read alike.
+pub(super) fn joined(path: &[String]) -> String {
+    path.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" > ")
+}
+
+fn quoted(name: &str) -> Cow<'_, str> {
+    if name.contains(['>', '"']) || name.is_empty() || name.trim() != name {
+        return Cow::Owned(format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")));
+    }
+    Cow::Borrowed(name)
+}
