@@ -118,7 +118,7 @@ fn questions(criterion: &mut Criterion) {
         group.bench_function(kind, |bench| {
             bench.iter(|| {
                 let mut state = bound.start();
-                all.iter().for_each(|journeys| bound.fold(&mut state, journeys));
+                all.iter().for_each(|journeys| bound.fold(&mut state, journeys, &names).expect("journeys in memory"));
                 black_box(bound.finish(state, &names).json())
             });
         });
