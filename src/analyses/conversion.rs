@@ -40,6 +40,8 @@ clickpath conversion sample-data/shop.csv.gz --goal '(cart | shipping_details)'"
 
     const BOTH_GRAINS: bool = true;
 
+    const RATE: Option<&'static str> = Some("the sessions that reach the first goal ÷ all");
+
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
         Ok(Box::new(Conversion { goals: Goals::parse(&self.goal, &common.steps)?, scope: PathScope::new(common) }))

@@ -269,7 +269,7 @@ pub struct OutputArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct RateArgs {
-    /// Exit with 1 if the rate of the answer is lower: a funnel's last step ÷ its first, a conversion's rate of sessions
+    /// Exit with 1 if the rate of the answer is lower: a funnel's last step ÷ its first, a conversion's rate of sessions for its first goal
     #[arg(long, value_name = "RATE")]
     pub fail_under: Option<Fraction>,
 }
