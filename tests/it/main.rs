@@ -9,6 +9,7 @@
 
 mod cases;
 mod faults;
+mod differential;
 mod invariance;
 mod layering;
 mod pipes;

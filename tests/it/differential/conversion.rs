@@ -1,0 +1,73 @@
+//! Conversion by goals.
+
+use serde_json::Value;
+
+use super::oracle::facts::{self, Conversion, conversion, wilson};
+use super::oracle::{self, Event};
+use super::{assert_figures, exists, logs, ratio, seconds, whole_number};
+
+const FLAGS: &[&str] = &["--goal", "purchase", "--goal", "cart"];
+
+fn check(goal: &Value, expected: &Conversion, place: &str) {
+    let figures = [
+        ("/conversions", whole_number(expected.conversions)),
+        ("/converting_sessions", whole_number(expected.converting_sessions)),
+        ("/converting_visitors", whole_number(expected.converting_visitors)),
+        ("/session_rate", ratio(expected.converting_sessions, expected.sessions)),
+        ("/visitor_rate", ratio(expected.converting_visitors, expected.visitors)),
+        ("/value", expected.value.map(|micros| micros as f64 / 1e6)),
+    ];
+    assert_figures(goal, &figures, place);
+    let bounds = |hits, n| wilson(hits, n).map_or([None; 2], |bounds| bounds.map(Some));
+    let [low, high] = bounds(expected.converting_sessions, expected.sessions);
+    assert_figures(&goal["session_interval"], &[("/0", low), ("/1", high)], place);
+    let [low, high] = bounds(expected.converting_visitors, expected.visitors);
+    assert_figures(&goal["visitor_interval"], &[("/0", low), ("/1", high)], place);
+    if expected.times.is_empty() {
+        assert!(goal["time_to_goal_s"].is_null() && goal["steps_to_goal"].is_null(), "{place}: {goal}");
+        return;
+    }
+    assert_figures(&goal["time_to_goal_s"], &seconds(&expected.times), place);
+    let steps = [
+        ("/mean", oracle::mean(&expected.steps)),
+        ("/median", oracle::median(&expected.steps)),
+        ("/p90", oracle::nearest_rank(&expected.steps, 90).map(|steps| steps as f64)),
+    ];
+    assert_figures(&goal["steps_to_goal"], &steps, place);
+}
+
+/// Compares both goals of a report over `sessions`.
+fn check_all(report: &Value, sessions: &[Vec<Event>], place: &str) {
+    let goals = report["goals"].as_array().unwrap();
+    assert_eq!(goals.len(), 2, "{place}");
+    for (row, goal) in goals.iter().zip(["purchase", "cart"]) {
+        let place = format!("{place}, {goal}");
+        assert_eq!(row["goal"], goal, "{place}");
+        check(row, &conversion(sessions, &|event| event.event == goal), &place);
+    }
+}
+
+#[test]
+fn goals() {
+    if !exists("conversion") {
+        return;
+    }
+    for (log, report) in logs::whole("conversion", FLAGS) {
+        check_all(&report, &log.sessions(), &format!("log {}", log.seed));
+    }
+}
+
+#[test]
+fn goals_by_a_column() {
+    if !exists("conversion") {
+        return;
+    }
+    for (log, found) in logs::by("conversion", "device", FLAGS) {
+        let parts = facts::split(&log.sessions(), &facts::first_device);
+        let place = format!("log {}", log.seed);
+        assert_eq!(found.keys().collect::<Vec<_>>(), parts.keys().collect::<Vec<_>>(), "{place}");
+        for (device, sessions) in &parts {
+            check_all(&found[device], sessions, &format!("{place}, {device:?}"));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Drop-off points.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::oracle::Event;
+use super::oracle::dropoff::{DropOff, dropoff};
+use super::{LOOKS, assert_figures, count, exists, logs, ratio, whole_number};
+
+const FLAGS: &[&str] = &["--goal", "purchase"];
+
+fn is_goal(event: &Event) -> bool {
+    event.event == "purchase"
+}
+
+/// What each look at each log should find, and what the program finds, node by node.
+fn compare(check: impl Fn(&str, &DropOff, &str, &Value)) {
+    if !exists("dropoff") {
+        return;
+    }
+    for look in LOOKS {
+        for (log, report) in logs::whole("dropoff", &[look.flags, FLAGS].concat()) {
+            let expected = look.view(log, |view| dropoff(&look.journeys(log), view, &is_goal));
+            let rows = report["nodes"].as_array().unwrap();
+            let found: BTreeMap<&str, &Value> = rows.iter().map(|row| (row["node"].as_str().unwrap(), row)).collect();
+            let place = look.place(log);
+            assert_eq!(found.len(), rows.len(), "{place}: a node stands twice");
+            assert_eq!(
+                found.keys().copied().collect::<Vec<_>>(),
+                expected.nodes.keys().map(String::as_str).collect::<Vec<_>>(),
+                "{place}"
+            );
+            for (node, row) in found {
+                check(&format!("{place}, {node}"), &expected, node, row);
+            }
+        }
+    }
+}
+
+#[test]
+fn exits_and_expected_exits() {
+    compare(|place, expected, node, row| {
+        let of = &expected.nodes[node];
+        let lift = (of.expected_exits > 0.0).then(|| of.exits as f64 / of.expected_exits);
+        let figures = [
+            ("/journeys", whole_number(of.journeys)),
+            ("/exits", whole_number(of.exits)),
+            ("/exit_rate", ratio(of.exits, of.journeys)),
+            ("/expected_exits", Some(of.expected_exits)),
+            ("/lift", lift),
+        ];
+        assert_figures(row, &figures, place);
+    });
+}
+
+#[test]
+fn drops_and_what_they_cost() {
+    compare(|place, expected, node, row| {
+        let of = &expected.nodes[node];
+        assert_figures(
+            row,
+            &[("/dropped", whole_number(of.dropped)), ("/value_lost", expected.value_lost(node))],
+            place,
+        );
+    });
+}
+
+#[test]
+fn what_comes_next() {
+    compare(|place, expected, node, row| {
+        let next = row["next"].as_array().unwrap().iter();
+        let found: BTreeMap<String, usize> =
+            next.map(|next| (next["node"].as_str().unwrap().to_owned(), count(&next["count"]))).collect();
+        assert_eq!(found, expected.nodes[node].next, "{place}");
+    });
+}
+
+#[test]
+fn loops_and_repeats() {
+    compare(|place, expected, node, row| {
+        let of = &expected.nodes[node];
+        let figures = [("/friction/loops", whole_number(of.loops)), ("/friction/repeats", whole_number(of.repeats))];
+        assert_figures(row, &figures, place);
+    });
+}
