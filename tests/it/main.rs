@@ -21,3 +21,4 @@ mod shop;
 mod support;
 mod types;
 mod terminal;
+mod three_ways;

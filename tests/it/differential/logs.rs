@@ -96,10 +96,11 @@ fn log(seed: u64) -> Vec<Event> {
     (0..events).map(|_| event()).collect()
 }
 
-struct File {
+/// A file of logs.
+pub struct File {
     _folder: tempfile::TempDir,
-    path: PathBuf,
-    logs: Vec<Log>,
+    pub path: PathBuf,
+    pub logs: Vec<Log>,
 }
 
 /// The logs of `seeds` in one file.
@@ -124,6 +125,16 @@ fn file(seeds: std::ops::Range<u64>) -> File {
 
 static TOGETHER: LazyLock<File> = LazyLock::new(|| file(0..LOGS));
 static APART: LazyLock<Vec<File>> = LazyLock::new(|| (1000..1000 + ALONE).map(|seed| file(seed..seed + 1)).collect());
+
+/// The file in which hundreds of logs lie together.
+pub fn together_file() -> &'static File {
+    &TOGETHER
+}
+
+/// The answers by the number of the log, of a question that was asked `--by log`.
+pub fn segments_of_logs(report: &Value) -> BTreeMap<String, Value> {
+    segments(report).iter().map(|segment| (value(segment, "log"), segment.clone())).collect()
+}
 
 /// What a question answers about each log.
 pub fn whole(question: &str, flags: &[&str]) -> Vec<(&'static Log, Value)> {

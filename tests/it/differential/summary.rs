@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Datelike, Days};
 use serde_json::Value;
 
 use super::logs::{self, Log, PASSIVE};
 use super::oracle::facts::{self, Facts};
 use super::oracle::{self, Event};
-use super::{assert_figures, close, ratio, seconds, whole_number};
+use super::{accepts, assert_figures, close, ratio, seconds, whole_number};
 
 /// Compares the key figures of some sessions of a log.
-fn check_summary(log: &Log, sessions: &[Vec<Event>], report: &Value, place: &str) {
+pub fn check_summary(log: &Log, sessions: &[Vec<Event>], report: &Value, place: &str) {
     let expected = oracle::summary(sessions, log.page_views, PASSIVE, &["purchase"]);
     let of_sessions = |n| ratio(n, expected.sessions);
     assert_figures(
@@ -70,4 +71,40 @@ fn key_figures() {
 #[test]
 fn key_figures_by_a_column() {
     check_by("device", &[], &|_, _, session| facts::first_device(session));
+}
+
+#[test]
+fn key_figures_by_pages_numbers_and_values() {
+    if !accepts(&["summary", "--by", "entry_page"]) {
+        return;
+    }
+    check_by("entry_page", &[], &|_, facts, _| facts.entry_page.clone().unwrap_or_default());
+    check_by("exit_page", &[], &|_, facts, _| facts.exit_page.clone().unwrap_or_default());
+    check_by("session_number", &[], &|_, facts, _| facts.number.to_string());
+    check_by("new_or_returning", &[], &|_, facts, _| {
+        if facts.number == 1 { "new".to_owned() } else { "returning".to_owned() }
+    });
+    check_by("first:device", &[], &|_, _, session| facts::first_device(session));
+    check_by("last:device", &[], &|_, _, session| facts::last_device(session));
+}
+
+#[test]
+fn key_figures_by_times() {
+    if !accepts(&["summary", "--by", "weekday"]) {
+        return;
+    }
+    for zone in [chrono_tz::UTC, chrono_tz::Asia::Tehran, chrono_tz::Europe::Berlin] {
+        let local = |facts: &Facts| DateTime::from_timestamp_micros(facts.start).unwrap().with_timezone(&zone);
+        let flags = ["--tz", zone.name()];
+        let shown =
+            |format: &'static str| move |_: &Log, facts: &Facts, _: &[Event]| local(facts).format(format).to_string();
+        check_by("weekday", &flags, &shown("%A"));
+        check_by("hour", &flags, &shown("%H"));
+        check_by("day", &flags, &shown("%Y-%m-%d"));
+        check_by("month", &flags, &shown("%Y-%m"));
+        check_by("week", &flags, &|_, facts, _| {
+            let day = local(facts).date_naive();
+            (day - Days::new(u64::from(day.weekday().num_days_from_monday()))).to_string()
+        });
+    }
 }
