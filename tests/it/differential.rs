@@ -23,7 +23,7 @@ use oracle::paths::View;
 use oracle::{Event, Repeats};
 
 /// Whether the program knows this question yet.
-fn exists(question: &str) -> bool {
+pub fn exists(question: &str) -> bool {
     let known = clickpath(Path::new(".")).args([question, "--help"]).output().unwrap().status.success();
     if !known {
         println!("skipped: there is no `{question}` yet");
@@ -32,7 +32,7 @@ fn exists(question: &str) -> bool {
 }
 
 /// Whether the program takes these arguments yet; the log is the sample.
-fn accepts(args: &[&str]) -> bool {
+pub fn accepts(args: &[&str]) -> bool {
     let args = [&args[..1], &["sample-data/shop.csv.gz"], &args[1..]].concat();
     let taken = clickpath(root()).args(&args).output().unwrap().status.success();
     if !taken {

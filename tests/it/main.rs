@@ -18,6 +18,7 @@ mod real;
 mod reference;
 mod schemas;
 mod shop;
+mod shop_wide;
 mod support;
 mod types;
 mod terminal;
