@@ -9,6 +9,7 @@ mod graph;
 mod logs;
 #[path = "../support/oracle.rs"]
 mod oracle;
+mod parts;
 mod paths;
 mod rows;
 mod summary;

@@ -320,3 +320,16 @@ fn first_sessions_of_some_length() {
         assert_eq!(report["steps"][at]["entered"], expected[step], "{step}");
     }
 }
+
+/// The figures that the README of the sample names.
+#[test]
+fn the_figures_of_the_readme() {
+    let rates = |row: &Value| format!("{:.1}", 100.0 * row["session_rate"].as_f64().unwrap());
+    let purchases = only("conversion", |row| row["goal"] == "purchase");
+    assert_eq!(purchases.iter().map(rates).collect::<Vec<_>>(), ["13.0", "14.7", "9.7", "16.0"]);
+    let cart = &only("conversion", |row| row["goal"] == "add_to_cart" && row["platform"] == "(all)")[0];
+    let keys = ["converting_sessions", "time_median_s", "events_before_median"];
+    assert_eq!(keys.map(|key| cart[key].as_f64().unwrap()), [1213.0, 438.0, 5.0]);
+    let mobile = answer("mobile");
+    assert_eq!(["events", "visitors", "sessions"].map(|key| mobile[key].as_u64().unwrap()), [11_353, 297, 1_295]);
+}
