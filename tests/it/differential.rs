@@ -136,3 +136,15 @@ fn seconds(ascending: &[i64]) -> [(&'static str, Option<f64>); 3] {
         ("/p90", oracle::nearest_rank(ascending, 90).map(|micros| micros as f64 / 1e6)),
     ]
 }
+
+#[test]
+fn figures_that_differ_are_told_apart() {
+    let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert!(
+        close(&value("0.30000000000000004"), Some(0.3)) && close(&value("3"), Some(3.0)) && close(&value("null"), None)
+    );
+    let wrong = [("0.3000001", Some(0.3)), ("0", None), ("null", Some(0.0)), ("\"3\"", Some(3.0)), ("\"x\"", None)];
+    for (found, expected) in wrong {
+        assert!(!close(&value(found), expected), "{found} {expected:?}");
+    }
+}

@@ -84,3 +84,15 @@ fn loops_and_repeats() {
         assert_figures(row, &figures, place);
     });
 }
+
+#[test]
+fn rage_and_slow_places() {
+    compare(|place, expected, node, row| {
+        let of = &expected.nodes[node];
+        assert_figures(
+            row,
+            &[("/friction/rage", whole_number(of.rage)), ("/friction/slow", whole_number(of.slow))],
+            place,
+        );
+    });
+}

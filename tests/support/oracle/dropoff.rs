@@ -7,6 +7,9 @@
 //! - The mean goal value is that of the goal events that have a value, in the segment asked about; without any, `value_lost` is null.
 //! - `loops` are the places a of a → b → a, counted at a, however they overlap.
 //! - `repeats` are the events with the node of the event directly before them, before repeats are collapsed.
+//! - `rage` are bursts: the longest runs of events with one name and page, one directly after another in the journey, of which every
+//!   three neighbours lie within 5 seconds; a burst counts once, at its node.
+//! - `slow` are the places from which it took longer to the next place than the 95th percentile of all such times of the node.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +29,8 @@ pub struct DropOffNode {
     pub goal_later: usize,
     pub loops: usize,
     pub repeats: usize,
+    pub rage: usize,
+    pub slow: usize,
     /// What comes next, `(end)` included.
     pub next: BTreeMap<String, usize>,
 }
@@ -70,8 +75,36 @@ pub fn dropoff(journeys: &[Vec<Event>], view: &View<'_>, goal: &dyn Fn(&Event) -
         for pair in places(journey, &kept).windows(2).filter(|pair| pair[0].node == pair[1].node) {
             answer.nodes.entry(pair[0].node.clone()).or_default().repeats += 1;
         }
+        for node in bursts(journey).into_iter().filter_map(|at| (view.node)(&journey[at])) {
+            if let Some(of) = answer.nodes.get_mut(&node) {
+                of.rage += 1;
+            }
+        }
+    }
+    for (node, of) in &mut answer.nodes {
+        of.slow = slow(&viewed, node);
     }
     answer
+}
+
+/// The first event of each burst.
+fn bursts(journey: &[Event]) -> Vec<usize> {
+    let alike = |three: &[Event]| {
+        let what = |event: &Event| (event.event.clone(), event.page.clone());
+        let same = what(&three[0]) == what(&three[1]) && what(&three[1]) == what(&three[2]);
+        same && three[2].time - three[0].time <= 5_000_000
+    };
+    let threes: Vec<bool> = journey.windows(3).map(alike).collect();
+    (0..threes.len()).filter(|&at| threes[at] && (at == 0 || !threes[at - 1])).collect()
+}
+
+/// How often it took longer than usual to get on from this node.
+fn slow(paths: &[Vec<Place>], node: &str) -> usize {
+    let pairs = paths.iter().flat_map(|path| path.windows(2)).filter(|pair| pair[0].node == node);
+    let mut times: Vec<i64> = pairs.map(|pair| pair[1].time - pair[0].time).collect();
+    times.sort_unstable();
+    let usual = super::nearest_rank(&times, 95);
+    times.iter().filter(|&&time| usual.is_some_and(|usual| time > usual)).count()
 }
 
 /// Which event of the journey is the first at this node, whatever becomes of repeats.
@@ -118,6 +151,24 @@ mod tests {
         assert_eq!(answer.nodes["buy"].goal_later, 0);
         assert_eq!(answer.value_lost("B"), Some(0.5 * 30.0 / 1e6));
         assert_eq!(found(&[log("A@0")]).value_lost("A"), None);
+    }
+
+    #[test]
+    fn bursts_and_slow_places() {
+        let second = |text: &str| {
+            let mut journey = log(text);
+            journey.iter_mut().for_each(|event| event.time *= 1_000_000);
+            journey
+        };
+        let rage = |text: &str| found(&[second(text)]).nodes["A"].rage;
+        assert_eq!(rage("A@0 A@2 A@5 A@9"), 1, "the first three");
+        assert_eq!(rage("A@0 A@3 A@6"), 0);
+        assert_eq!(rage("A@0 A@1 A@2 A@3 A@4 A@5 B@6 A@7 A@7 A@7"), 2);
+        let mut journeys = vec![log("A@0 B@100")];
+        journeys.extend((0..20).map(|_| log("A@0 B@1")));
+        assert_eq!(found(&journeys).nodes["A"].slow, 1);
+        assert_eq!(found(&journeys[..20]).nodes["A"].slow, 1);
+        assert_eq!(found(&journeys[..2]).nodes["A"].slow, 0, "the longest is the 95th percentile");
     }
 
     #[test]
