@@ -12,6 +12,7 @@ mod oracle;
 mod parts;
 mod paths;
 mod rows;
+mod shop;
 mod summary;
 
 use std::path::Path;

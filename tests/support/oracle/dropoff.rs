@@ -54,6 +54,8 @@ impl DropOff {
 pub fn dropoff(journeys: &[Vec<Event>], view: &View<'_>, goal: &dyn Fn(&Event) -> bool) -> DropOff {
     let mut answer = DropOff::default();
     let viewed: Vec<Vec<Place>> = journeys.iter().map(|journey| places(journey, view)).collect();
+    let longest = viewed.iter().map(Vec::len).max().unwrap_or(0);
+    let exit_shares: Vec<f64> = (0..longest).map(|position| exit_share(&viewed, position)).collect();
     for (journey, path) in journeys.iter().zip(&viewed) {
         answer.goal_values.extend(journey.iter().filter(|event| goal(event)).filter_map(|event| event.value));
         for (at, place) in path.iter().enumerate() {
@@ -63,7 +65,7 @@ pub fn dropoff(journeys: &[Vec<Event>], view: &View<'_>, goal: &dyn Fn(&Event) -
             of.exits += usize::from(last);
             of.dropped += usize::from(last && !journey.iter().any(goal));
             of.loops += usize::from(path.get(at + 2).is_some_and(|back| back.node == place.node));
-            of.expected_exits += exit_share(&viewed, at);
+            of.expected_exits += exit_shares[at];
             let next = path.get(at + 1).map_or("(end)", |next| next.node.as_str());
             *of.next.entry(next.to_owned()).or_default() += 1;
             if !path[..at].iter().any(|earlier| earlier.node == place.node) {
