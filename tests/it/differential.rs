@@ -5,6 +5,7 @@
 mod chosen;
 mod conversion;
 mod dropoff;
+mod funnel;
 mod graph;
 mod logs;
 #[path = "../support/oracle.rs"]

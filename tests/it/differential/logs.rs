@@ -131,6 +131,13 @@ pub fn together_file() -> &'static File {
     &TOGETHER
 }
 
+/// The time of the last event of the file that this log lies in.
+pub fn end_of_file(log: &Log) -> i64 {
+    let mut files = APART.iter().chain([&*TOGETHER]);
+    let file = files.find(|file| file.logs.iter().any(|of_file| of_file.seed == log.seed)).unwrap();
+    file.logs.iter().flat_map(|log| &log.events).map(|event| event.time).max().unwrap()
+}
+
 /// The answers by the number of the log, of a question that was asked `--by log`.
 pub fn segments_of_logs(report: &Value) -> BTreeMap<String, Value> {
     segments(report).iter().map(|segment| (value(segment, "log"), segment.clone())).collect()
