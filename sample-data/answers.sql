@@ -25,7 +25,7 @@ SELECT visitor, session, count(*) AS events, min(t) AS first_t, max(t) AS last_t
 FROM events GROUP BY ALL;
 
 -- The facts of each session: what it is on its own and in the life of its visitor, by UTC. The platform is that of its
--- first event that has one. Weekdays count from 1, Monday; a week is named after its Monday.
+-- first event that has one. Weekdays count from 1, Monday; weeks are those of ISO 8601.
 CREATE OR REPLACE TABLE facts AS
 WITH s AS (
   SELECT visitor, session, any_value(number) AS number, count(*) AS events, min(t) AS first_t, max(t) AS last_t,
@@ -37,7 +37,7 @@ WITH s AS (
 )
 SELECT *, last_t - first_t AS duration_s, if(number = 1, 'new', 'returning') AS new_or_returning,
        make_timestamp(first_t * 1000000) AS start, isodow(start) AS weekday, hour(start) AS hour,
-       strftime(start, '%Y-%m-%d') AS day, strftime(date_trunc('week', start), '%Y-%m-%d') AS week,
+       strftime(start, '%Y-%m-%d') AS day, strftime(start, '%G-W%V') AS week,
        strftime(start, '%Y-%m') AS month
 FROM s;
 

@@ -136,7 +136,7 @@ fn conversion_by_goal_and_platform() {
 const FACTS: [(&str, &str); 8] = [
     ("session_number", "session_number"),
     ("new_or_returning", "new_or_returning"),
-    ("weekday", "weekday"),
+    ("weekday", "weekday_number"),
     ("hour", "hour_of_day"),
     ("week", "week"),
     ("month", "month"),
@@ -148,7 +148,7 @@ const FACTS: [(&str, &str); 8] = [
 fn shown(fact: &str, value: &str) -> String {
     let days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     match fact {
-        "weekday" => days[value.parse::<usize>().unwrap() - 1].to_owned(),
+        "weekday_number" => days[value.parse::<usize>().unwrap() - 1].to_owned(),
         "hour_of_day" => format!("{value:0>2}"),
         _ => value.to_owned(),
     }

@@ -85,11 +85,18 @@ fn steps_times_and_values() {
             let journeys = if asked.sessions { log.sessions() } else { log.visitors() };
             let attempts: Vec<(&Vec<Event>, Vec<usize>)> =
                 journeys.iter().map(|journey| (journey, oracle::reported_attempt(&funnel, journey))).collect();
+            if report.is_null() {
+                assert!(attempts.iter().all(|(_, attempt)| attempt.is_empty()), "log {}, {}", log.seed, asked.steps);
+                continue;
+            }
             for (at, step) in report["steps"].as_array().unwrap().iter().enumerate() {
                 let place = format!("log {}, {}, step {}", log.seed, asked.steps, at + 1);
                 check_step(step, at, &attempts, &place);
             }
             assert_eq!(report["steps"].as_array().unwrap().len(), funnel.steps.len());
+            if !logs::is_alone(log) {
+                continue;
+            }
             let never = attempts.iter().filter(|(_, attempt)| attempt.is_empty()).count();
             assert_figures(&report, &[("/never_entered", whole_number(never))], &format!("log {}", log.seed));
         }

@@ -14,9 +14,9 @@ use serde_json::Value;
 use super::oracle::{self, Edge, Event};
 use crate::support::{answer_in, ask, root};
 
-/// How many logs lie in one file, and how many are asked about alone.
+/// How many logs lie in one file, and how many are asked about alone, beside two in which no event has the name of a page view.
 const LOGS: u64 = 300;
-const ALONE: u64 = 24;
+const ALONE: usize = 5;
 
 pub const MINUTE: i64 = 60_000_000;
 pub const TIMEOUT: i64 = 30 * MINUTE;
@@ -124,11 +124,20 @@ fn file(seeds: std::ops::Range<u64>) -> File {
 }
 
 static TOGETHER: LazyLock<File> = LazyLock::new(|| file(0..LOGS));
-static APART: LazyLock<Vec<File>> = LazyLock::new(|| (1000..1000 + ALONE).map(|seed| file(seed..seed + 1)).collect());
+static APART: LazyLock<Vec<File>> = LazyLock::new(|| {
+    let named = |seed: &u64| log(*seed).iter().any(|event| PAGE_VIEW.contains(&event.event.as_str()));
+    let unnamed = (1000..).filter(|seed| !named(seed) && log(*seed).len() > 4).take(2);
+    (1000..).filter(named).take(ALONE).chain(unnamed).map(|seed| file(seed..seed + 1)).collect()
+});
 
 /// The file in which hundreds of logs lie together.
 pub fn together_file() -> &'static File {
     &TOGETHER
+}
+
+/// Whether a log is asked about alone.
+pub fn is_alone(log: &Log) -> bool {
+    log.seed >= 1000
 }
 
 /// The time of the last event of the file that this log lies in.
@@ -169,6 +178,10 @@ fn together(question: &str, by: &[&str], flags: &[&str]) -> Vec<(&'static Log, B
     for segment in segments(&report) {
         let part = by.first().map(|by| value(segment, by)).unwrap_or_default();
         found.entry(value(segment, "log")).or_default().insert(part, segment.clone());
+    }
+    // A funnel looks for the log among the events of its steps: journeys without any stand apart, and have entered nothing.
+    if question == "funnel" {
+        found.remove("");
     }
     let of = |log: &'static Log| (log, found.remove(&log.seed.to_string()).unwrap_or_default());
     let answers = TOGETHER.logs.iter().map(of).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, Days};
+use chrono::DateTime;
 use serde_json::Value;
 
 use super::logs::{self, Log, PASSIVE};
@@ -102,9 +102,6 @@ fn key_figures_by_times() {
         check_by("hour", &flags, &shown("%H"));
         check_by("day", &flags, &shown("%Y-%m-%d"));
         check_by("month", &flags, &shown("%Y-%m"));
-        check_by("week", &flags, &|_, facts, _| {
-            let day = local(facts).date_naive();
-            (day - Days::new(u64::from(day.weekday().num_days_from_monday()))).to_string()
-        });
+        check_by("week", &flags, &shown("%G-W%V"));
     }
 }
