@@ -7,7 +7,7 @@ mod conversion;
 mod dropoff;
 mod funnel;
 mod graph;
-mod logs;
+pub mod logs;
 #[path = "../support/oracle.rs"]
 mod oracle;
 mod parts;

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::differential::logs::csv;
 use crate::differential::{accepts, exists};
 use crate::shop::{FUNNEL, answer, answers, asked, assert_rows, assert_same};
 use crate::support::{answer_in, ask, root, shop};
@@ -196,18 +197,14 @@ fn check_segments(report: &Value, dimension: &str, fact: &str, keep: impl Fn(&st
 
 #[test]
 fn the_rows_of_sessions_in_sums() {
-    if !exists("sessions") {
-        return;
-    }
-    let text = answer_in(root(), &["sessions", shop().to_str().unwrap(), "--format", "jsonl"]);
-    let number = |row: &Value, key: &str| row[key].as_f64().unwrap().round() as i64;
-    let time =
-        |row: &Value, key: &str| chrono::DateTime::parse_from_rfc3339(row[key].as_str().unwrap()).unwrap().timestamp();
+    let text = answer_in(root(), &["sessions", shop().to_str().unwrap(), "--format", "csv"]);
     let mut sums = [0i64; 9];
-    for row in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
-        let [session, events, seconds] = ["session_number", "events", "duration_s"].map(|key| number(&row, key));
-        let [start, end] = ["start", "end"].map(|key| time(&row, key) % 1_000_003);
-        let visitor: i64 = row["visitor"].as_str().unwrap().trim_start_matches("user_").parse().unwrap();
+    for row in csv(&text) {
+        let number = |key: &str| row[key].parse::<f64>().unwrap().round() as i64;
+        let [session, events, seconds] = ["session_number", "events", "duration_s"].map(number);
+        let time = |key: &str| chrono::DateTime::parse_from_rfc3339(&row[key]).unwrap().timestamp() % 1_000_003;
+        let [start, end] = ["start", "end"].map(time);
+        let visitor: i64 = row["visitor"].trim_start_matches("user_").parse().unwrap();
         let of_row = [
             1,
             session,

@@ -202,21 +202,57 @@ fn value(segment: &Value, by: &str) -> String {
     segment["by"][by].as_str().unwrap_or_else(|| panic!("no {by} in {}", segment["by"])).to_owned()
 }
 
-/// The rows of a question that answers with rows, for each log.
-pub fn rows(question: &str, flags: &[&str]) -> Vec<(&'static Log, Vec<Value>)> {
+/// The rows of a question that answers with rows, for each log, by the names of their columns.
+pub fn rows(question: &str, flags: &[&str]) -> Vec<(&'static Log, Vec<BTreeMap<String, String>>)> {
     let ask = |file: &'static File| {
-        let args = [&[question, file.path.to_str().unwrap(), "--format", "jsonl"], flags].concat();
-        let text = answer_in(root(), &args);
-        let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut of_log: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for row in rows {
-            let (seed, _) = row["visitor"].as_str().unwrap().split_once('/').unwrap();
+        let args = [&[question, file.path.to_str().unwrap(), "--format", "csv"], flags].concat();
+        let mut of_log: BTreeMap<String, Vec<BTreeMap<String, String>>> = BTreeMap::new();
+        for row in csv(&answer_in(root(), &args)) {
+            let (seed, _) = row["visitor"].split_once('/').unwrap();
             of_log.entry(seed.to_owned()).or_default().push(row);
         }
         let found = |log: &'static Log| (log, of_log.remove(&log.seed.to_string()).unwrap_or_default());
-        file.logs.iter().map(found).collect::<Vec<_>>()
+        let found: Vec<_> = file.logs.iter().map(found).collect();
+        assert!(of_log.is_empty(), "rows of no log: {:?}", of_log.keys());
+        found
     };
     APART.iter().chain([&*TOGETHER]).flat_map(ask).collect()
+}
+
+/// The rows of a CSV document by the names of its columns. No field here has a line end.
+pub fn csv(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut lines = text.lines().map(fields);
+    let header = lines.next().unwrap();
+    let row = |fields: Vec<String>| {
+        assert_eq!(fields.len(), header.len(), "{fields:?}");
+        header.iter().cloned().zip(fields).collect()
+    };
+    lines.map(row).collect()
+}
+
+/// The fields of a line, their quotes taken off.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut signs = line.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let last = fields.len() - 1;
+        match sign {
+            '"' if quoted && signs.peek() == Some(&'"') => {
+                signs.next();
+                fields[last].push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            sign => fields[last].push(sign),
+        }
+    }
+    fields
+}
+
+#[test]
+fn quotes_of_fields_are_taken_off() {
+    assert_eq!(fields(r#"a,"[""b"",""c""]",,"""#), ["a", r#"["b","c"]"#, "", ""]);
 }
 
 #[test]
