@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use clickpath::analyses::{CommonSpec, KINDS, Kind};
-use clickpath::pipeline::{self, Asked, Input, Limits, Progress};
+use clickpath::analyses::{KINDS, Kind, Spec};
+use clickpath::{AbandonmentSpec, CommonSpec, FlowSpec, FunnelSpec, GraphSpec, Run, SummarySpec};
 use serde_json::{Value, json};
 
 use crate::support::{answer_in, ask, shop};
@@ -66,13 +66,9 @@ const QUESTIONS: &[Question] = &[
     },
 ];
 
-fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
-}
-
 /// The questions that there are, with a name for each.
 fn questions() -> Vec<(String, &'static Question)> {
-    let known = QUESTIONS.iter().filter(|question| kind(question.kind).is_some());
+    let known = QUESTIONS.iter().filter(|question| KINDS.iter().any(|kind: &Kind| kind.name == question.kind));
     known.enumerate().map(|(at, question)| (format!("{} {at}", question.kind), question)).collect()
 }
 
@@ -101,15 +97,26 @@ fn by_a_job(options: impl Fn(&Question) -> String) -> Vec<Value> {
     questions().iter().map(read).collect()
 }
 
+/// Asks a question of one kind as a user of the library does: with a struct.
+fn ask_library<S: Spec>(run: &mut Run, options: &str) {
+    let mut table: toml::Table = options.parse().unwrap();
+    let common = CommonSpec::default().take_from(&mut table).unwrap();
+    run.ask_with(table.try_into::<S>().unwrap(), common).unwrap();
+}
+
 fn by_the_library() -> Vec<Value> {
-    let asked = questions().into_iter().map(|(name, question)| {
-        let mut table: toml::Table = question.options.parse().unwrap();
-        let common = CommonSpec::default().take_from(&mut table).unwrap();
-        let question = (kind(question.kind).unwrap().from_table)(table, common.resolve(false).unwrap()).unwrap();
-        Asked { name, question }
-    });
-    let asked: Vec<Asked> = asked.collect();
-    let outcome = pipeline::run(&Input::of([shop()]), &asked, &Limits::default(), &Progress::default()).unwrap();
+    let mut run = Run::over([shop()]);
+    for (_, Question { kind, options, .. }) in questions() {
+        match *kind {
+            "summary" => ask_library::<SummarySpec>(&mut run, options),
+            "funnel" => ask_library::<FunnelSpec>(&mut run, options),
+            "flow" => ask_library::<FlowSpec>(&mut run, options),
+            "graph" => ask_library::<GraphSpec>(&mut run, options),
+            "abandonment" => ask_library::<AbandonmentSpec>(&mut run, options),
+            kind => panic!("the library is not asked for {kind}"),
+        }
+    }
+    let outcome = run.answer().unwrap().into_outcome();
     let answers = outcome.answers.iter().map(|answer| {
         json!({ "schema": answer.schema, "rules": answer.rules, "notes": answer.notes, "account": answer.account,
                 "report": answer.report.json() })
