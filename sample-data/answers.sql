@@ -182,18 +182,26 @@ WITH p AS (SELECT session, string_agg(node, ' > ' ORDER BY position) AS path FRO
 SELECT count(*) AS sessions, count(DISTINCT path) AS distinct_paths FROM p;
 
 -- name: dropoff
--- (sessions with the node, sessions that end at it, the exits to expect if only the position mattered, sessions that end at
--- it without a purchase, and the sessions in which a purchase comes after the first place at the node)
-WITH place AS (SELECT position, count(*) FILTER (next IS NULL) / count(*) AS exit_share FROM path GROUP BY position),
-goal AS (SELECT p.node, p.session, bool_or(g.position > p.position) AS later
-         FROM (SELECT session, node, min(position) AS position FROM path GROUP BY ALL) p
-         LEFT JOIN path g ON g.session = p.session AND g.node = 'purchase' GROUP BY ALL)
-SELECT node, count(DISTINCT session) AS journeys, count(*) FILTER (next IS NULL) AS exits,
+-- (sessions with the node, sessions that end at it, the exits to expect if only the position mattered; sessions that end at it
+-- without a purchase, and how many more than were to expect; of the sessions that are there before a first purchase, or
+-- without any, the share that purchases)
+WITH place AS (
+  SELECT position, count(*) FILTER (next IS NULL) / count(*) AS exit_share,
+         count(*) FILTER (next IS NULL AND purchases = 0) / count(*) AS drop_share
+  FROM path JOIN sessions USING (session) GROUP BY position
+), goal AS (
+  SELECT p.node, p.session, min(g.position) AS goal, min(p.position) AS first
+  FROM path p LEFT JOIN path g ON g.session = p.session AND g.node = 'purchase' GROUP BY ALL
+)
+SELECT node, count(DISTINCT session) AS journeys, count(*) AS occurrences,
+       (SELECT count(*) FROM events WHERE events.event = path.node) AS events, count(*) FILTER (next IS NULL) AS exits,
        round(count(*) FILTER (next IS NULL) / count(DISTINCT session), 6) AS exit_rate,
        round(sum(exit_share ORDER BY position), 6) AS expected_exits,
        round(count(*) FILTER (next IS NULL) / sum(exit_share ORDER BY position), 6) AS lift,
        count(*) FILTER (next IS NULL AND purchases = 0) AS dropped,
-       (SELECT count(*) FROM goal WHERE goal.node = path.node AND later) AS goal_later
+       round(dropped - sum(drop_share ORDER BY position), 6) AS excess_drops,
+       (SELECT round(count(goal) / nullif(count(*), 0), 6) FROM goal
+        WHERE goal.node = path.node AND (goal IS NULL OR goal > first)) AS goal_rate
 FROM path JOIN place USING (position) JOIN sessions USING (session) GROUP BY node ORDER BY node;
 
 -- name: dropoff_loops
@@ -254,18 +262,24 @@ SELECT goal, coalesce(platform, '(all)') AS platform, count(*) AS sessions, coun
 FROM s GROUP BY GROUPING SETS ((goal), (goal, platform)) ORDER BY goal, platform;
 
 -- name: conversion_visitors
--- (for visitors from their first event in the log to their first goal event)
+-- (for visitors from their first event in the log to their first goal event; before it come the nodes of earlier sessions,
+-- and those of the same session)
 WITH v AS (
   SELECT goal, visitor, min(t) AS first_t, min(t) FILTER (event = goal) AS goal_t,
-         arg_min(arrival, (t, arrival)) FILTER (event = goal) AS goal_arrival
+         arg_min(arrival, (t, arrival)) FILTER (event = goal) AS goal_arrival, min(number) FILTER (event = goal) AS goal_session
   FROM events, (SELECT unnest(['add_to_cart', 'purchase']) AS goal) GROUP BY ALL
 ), b AS (
   SELECT goal, goal_t - first_t AS time_s,
-         (SELECT count(*) FROM events b WHERE b.visitor = v.visitor AND (b.t, b.arrival) < (goal_t, goal_arrival)) AS before
+         (SELECT count(*) FROM events b WHERE b.visitor = v.visitor AND (b.t, b.arrival) < (goal_t, goal_arrival)) AS before,
+         (SELECT count(*) FROM path p JOIN facts f USING (session) WHERE p.visitor = v.visitor AND f.number < goal_session)
+         + (SELECT min(position) - 1 FROM path p JOIN facts f USING (session)
+            WHERE p.visitor = v.visitor AND f.number = goal_session AND p.node = goal) AS nodes_before
   FROM v WHERE goal_t IS NOT NULL
 )
 SELECT goal, count(*) AS visitors, mean(time_s) AS time_mean_s, median(time_s) AS time_median_s, nearest_rank(time_s, 90) AS time_p90_s,
-       mean(before) AS events_before_mean, median(before) AS events_before_median, nearest_rank(before, 90) AS events_before_p90
+       mean(before) AS events_before_mean, median(before) AS events_before_median, nearest_rank(before, 90) AS events_before_p90,
+       mean(nodes_before) AS nodes_before_mean, median(nodes_before) AS nodes_before_median,
+       nearest_rank(nodes_before, 90) AS nodes_before_p90
 FROM b GROUP BY goal ORDER BY goal;
 
 -- name: session_rows

@@ -8,8 +8,8 @@
 )]
 
 mod cases;
-mod faults;
 mod differential;
+mod faults;
 mod invariance;
 mod layering;
 mod pipes;

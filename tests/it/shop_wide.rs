@@ -63,12 +63,12 @@ fn the_step_matrix_around_a_node() {
 }
 
 #[test]
-fn drop_off_points() {
+fn drops_and_friction() {
     if !exists("dropoff") {
         return;
     }
     let report = asked("dropoff", &[]);
-    let keys = ["journeys", "exits", "exit_rate", "expected_exits", "lift", "dropped"];
+    let keys = ["occurrences", "events", "dropped", "excess_drops", "goal_rate"];
     let keys = keys.map(|key| (format!("/{key}"), key));
     let keys = keys.each_ref().map(|(pointer, key)| (pointer.as_str(), *key));
     assert_rows(&report["nodes"], answers("dropoff"), &["node"], &keys);
@@ -86,7 +86,7 @@ fn what_comes_after_a_node() {
     if !exists("dropoff") {
         return;
     }
-    let report = asked("dropoff", &[]);
+    let report = asked("dropoff", &["--next", "all"]);
     let mut found: Vec<Value> = Vec::new();
     for node in report["nodes"].as_array().unwrap() {
         for next in node["next"].as_array().unwrap() {
@@ -105,16 +105,26 @@ const CONVERSION: [(&str, &str); 15] = [
     ("/converting_visitors", "converting_visitors"),
     ("/session_rate", "session_rate"),
     ("/visitor_rate", "visitor_rate"),
-    ("/session_interval/0", "session_low"),
-    ("/session_interval/1", "session_high"),
-    ("/visitor_interval/0", "visitor_low"),
-    ("/visitor_interval/1", "visitor_high"),
-    ("/time_to_goal_s/mean", "time_mean_s"),
-    ("/time_to_goal_s/median", "time_median_s"),
-    ("/time_to_goal_s/p90", "time_p90_s"),
-    ("/steps_to_goal/mean", "events_before_mean"),
-    ("/steps_to_goal/median", "events_before_median"),
-    ("/steps_to_goal/p90", "events_before_p90"),
+    ("/intervals/session_rate/0", "session_low"),
+    ("/intervals/session_rate/1", "session_high"),
+    ("/intervals/visitor_rate/0", "visitor_low"),
+    ("/intervals/visitor_rate/1", "visitor_high"),
+    ("/time_to_goal_s/session/mean", "time_mean_s"),
+    ("/time_to_goal_s/session/median", "time_median_s"),
+    ("/time_to_goal_s/session/p90", "time_p90_s"),
+    ("/steps_to_goal/session/mean", "nodes_before_mean"),
+    ("/steps_to_goal/session/median", "nodes_before_median"),
+    ("/steps_to_goal/session/p90", "nodes_before_p90"),
+];
+
+const OF_VISITORS: [(&str, &str); 7] = [
+    ("/converting_visitors", "visitors"),
+    ("/time_to_goal_s/visitor/mean", "time_mean_s"),
+    ("/time_to_goal_s/visitor/median", "time_median_s"),
+    ("/time_to_goal_s/visitor/p90", "time_p90_s"),
+    ("/steps_to_goal/visitor/mean", "nodes_before_mean"),
+    ("/steps_to_goal/visitor/median", "nodes_before_median"),
+    ("/steps_to_goal/visitor/p90", "nodes_before_p90"),
 ];
 
 #[test]
@@ -125,6 +135,7 @@ fn conversion_by_goal_and_platform() {
     let report = asked("conversion", &["--goal", "add_to_cart", "--goal", "purchase", "--by", "platform"]);
     let expected = |platform: &str| only("conversion", |row| row["platform"] == platform);
     assert_rows(&report["goals"], &expected("(all)"), &["goal"], &CONVERSION);
+    assert_rows(&report["goals"], answers("conversion_visitors"), &["goal"], &OF_VISITORS);
     let segments = report["segments"].as_array().unwrap();
     assert_eq!(segments.len(), 3);
     for segment in segments {

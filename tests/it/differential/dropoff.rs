@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::oracle::Event;
-use super::oracle::dropoff::{DropOff, dropoff};
-use super::{LOOKS, assert_figures, count, exists, logs, ratio, whole_number};
+use super::oracle::dropoff::{Asked, DropOff, dropoff};
+use super::{LOOKS, Node, assert_figures, count, exists, logs, ratio, seconds, whole_number};
 
-const FLAGS: &[&str] = &["--goal", "purchase"];
+const FLAGS: &[&str] = &["--goal", "purchase", "--error", "scroll", "--next", "all"];
 
 fn is_goal(event: &Event) -> bool {
     event.event == "purchase"
+}
+
+fn is_error(event: &Event) -> bool {
+    event.event == "scroll"
 }
 
 /// What each look at each log should find, and what the program finds, node by node.
@@ -21,7 +25,10 @@ fn compare(check: impl Fn(&str, &DropOff, &str, &Value)) {
     }
     for look in LOOKS {
         for (log, report) in logs::whole("dropoff", &[look.flags, FLAGS].concat()) {
-            let expected = look.view(log, |view| dropoff(&look.journeys(log), view, &is_goal));
+            let expected = look.view(log, |view| {
+                let (only_pages, pages) = (look.node == Node::Page, look.node != Node::Event);
+                dropoff(&look.journeys(log), &Asked { view, goal: &is_goal, error: &is_error, only_pages, pages })
+            });
             let rows = report["nodes"].as_array().unwrap();
             let found: BTreeMap<&str, &Value> = rows.iter().map(|row| (row["node"].as_str().unwrap(), row)).collect();
             let place = look.place(log);
@@ -46,7 +53,10 @@ fn exits_and_expected_exits() {
         let figures = [
             ("/journeys", whole_number(of.journeys)),
             ("/exits", whole_number(of.exits)),
+            ("/occurrences", whole_number(of.places)),
+            ("/events", whole_number(of.events)),
             ("/exit_rate", ratio(of.exits, of.journeys)),
+            ("/exit_rate_views", ratio(of.exits, of.events)),
             ("/expected_exits", Some(of.expected_exits)),
             ("/lift", lift),
         ];
@@ -58,11 +68,13 @@ fn exits_and_expected_exits() {
 fn drops_and_what_they_cost() {
     compare(|place, expected, node, row| {
         let of = &expected.nodes[node];
-        assert_figures(
-            row,
-            &[("/dropped", whole_number(of.dropped)), ("/value_lost", expected.value_lost(node))],
-            place,
-        );
+        let figures = [
+            ("/dropped", whole_number(of.dropped)),
+            ("/excess_drops", Some(of.dropped as f64 - of.expected_drops)),
+            ("/goal_rate", expected.goal_rate(node)),
+            ("/value_lost", expected.value_lost(node)),
+        ];
+        assert_figures(row, &figures, place);
     });
 }
 
@@ -86,13 +98,25 @@ fn loops_and_repeats() {
 }
 
 #[test]
-fn rage_and_slow_places() {
+fn rage_and_errors() {
     compare(|place, expected, node, row| {
         let of = &expected.nodes[node];
-        assert_figures(
-            row,
-            &[("/friction/rage", whole_number(of.rage)), ("/friction/slow", whole_number(of.slow))],
-            place,
-        );
+        let figures = [("/friction/rage", whole_number(of.rage)), ("/friction/errors", whole_number(of.errors))];
+        assert_figures(row, &figures, place);
+    });
+}
+
+#[test]
+fn slow_places() {
+    compare(|place, expected, node, row| {
+        let of = &expected.nodes[node];
+        assert_figures(row, &[("/friction/slow", whole_number(of.slow))], place);
+        let [mean, median, _] = seconds(&of.times);
+        let p95 = super::oracle::nearest_rank(&of.times, 95).map(|micros| micros as f64 / 1e6);
+        if of.times.is_empty() {
+            assert!(row["time_s"].is_null(), "{place}: {row}");
+        } else {
+            assert_figures(&row["time_s"], &[mean, median, ("/p95", p95)], place);
+        }
     });
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::assert_figures;
-use super::oracle::dropoff::dropoff;
+use super::oracle::dropoff::{Asked, dropoff};
 use super::oracle::facts::{conversion, facts, first_device, split, wilson};
 use super::oracle::paths::{View, matrix, matrix_around, paths};
 use super::oracle::{self, Edge, Event, Repeats};
@@ -66,14 +66,24 @@ fn paths_and_matrices_agree() {
 
 #[test]
 fn drop_off_agrees() {
-    let found = dropoff(&sessions(), &view(), &|event| event.event == "purchase");
+    let (goal, error) = (|event: &Event| event.event == "purchase", |_: &Event| false);
+    let asked = Asked { view: &view(), goal: &goal, error: &error, only_pages: false, pages: true };
+    let found = dropoff(&sessions(), &asked);
     assert_eq!(found.nodes.len(), answers("dropoff").len());
     for row in answers("dropoff") {
         let of = &found.nodes[row["node"].as_str().unwrap()];
-        let counts =
-            [("journeys", of.journeys), ("exits", of.exits), ("dropped", of.dropped), ("goal_later", of.goal_later)];
+        let counts = [
+            ("journeys", of.journeys),
+            ("occurrences", of.places),
+            ("events", of.events),
+            ("exits", of.exits),
+            ("dropped", of.dropped),
+        ];
         counts.iter().for_each(|(key, count)| assert_eq!(json!(count), row[key], "{row}"));
         assert!(near(of.expected_exits, &row["expected_exits"]), "{row}");
+        assert!(near(of.dropped as f64 - of.expected_drops, &row["excess_drops"]), "{row}");
+        let rate = found.goal_rate(row["node"].as_str().unwrap());
+        assert!(rate.map_or(row["goal_rate"].is_null(), |rate| near(rate, &row["goal_rate"])), "{row}");
     }
     for (name, key) in [("dropoff_loops", "loops"), ("dropoff_repeats", "repeats")] {
         for row in answers(name) {
@@ -88,9 +98,20 @@ fn drop_off_agrees() {
 fn conversion_agrees() {
     let mut parts = split(&sessions(), &first_device);
     parts.insert("(all)".to_owned(), sessions());
+    for row in answers("conversion_visitors") {
+        let goal = row["goal"].as_str().unwrap();
+        let found = conversion(&sessions(), &view(), &|event| event.event == goal).in_life;
+        let figures = [
+            ("/visitors", Some(found.times.len() as f64)),
+            ("/time_median_s", oracle::median(&found.times).map(|micros| micros / 1e6)),
+            ("/nodes_before_median", oracle::median(&found.steps)),
+            ("/nodes_before_p90", oracle::nearest_rank(&found.steps, 90).map(|steps| steps as f64)),
+        ];
+        assert_figures(row, &figures, goal);
+    }
     for row in answers("conversion") {
         let goal = row["goal"].as_str().unwrap();
-        let found = conversion(&parts[row["platform"].as_str().unwrap()], &|event| event.event == goal);
+        let found = conversion(&parts[row["platform"].as_str().unwrap()], &view(), &|event| event.event == goal);
         let figure = |n: usize| Some(n as f64);
         let counts = [
             ("/sessions", figure(found.sessions)),
@@ -98,9 +119,9 @@ fn conversion_agrees() {
             ("/conversions", figure(found.conversions)),
             ("/converting_sessions", figure(found.converting_sessions)),
             ("/converting_visitors", figure(found.converting_visitors)),
-            ("/time_median_s", oracle::median(&found.times).map(|micros| micros / 1e6)),
-            ("/events_before_median", oracle::median(&found.steps)),
-            ("/events_before_p90", oracle::nearest_rank(&found.steps, 90).map(|steps| steps as f64)),
+            ("/time_median_s", oracle::median(&found.in_session.times).map(|micros| micros / 1e6)),
+            ("/nodes_before_median", oracle::median(&found.in_session.steps)),
+            ("/nodes_before_p90", oracle::nearest_rank(&found.in_session.steps, 90).map(|steps| steps as f64)),
         ];
         assert_figures(row, &counts, goal);
         let bounds = wilson(found.converting_sessions, found.sessions).unwrap();

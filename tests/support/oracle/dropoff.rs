@@ -1,15 +1,10 @@
-//! Drop-off points, by plain loops.
+//! Drop-off points, by plain loops, as `docs/semantics.md` defines them.
 //!
-//! Readings that the definitions leave open:
-//! - Everything but `repeats` and `rage` is said of the path as it is viewed (hidden nodes and, by default, repeats taken out).
-//! - A journey ends at its last node. It is *dropped* there if it has no goal event at all, neither before nor after that node.
-//! - P(goal later | at n) is the share of the journeys with n in which a goal event comes after the first event at n, in journey order.
-//! - The mean goal value is that of the goal events that have a value, in the segment asked about; without any, `value_lost` is null.
-//! - `loops` are the places a of a → b → a, counted at a, however they overlap.
-//! - `repeats` are the events with the node of the event directly before them, before repeats are collapsed.
-//! - `rage` are bursts: the longest runs of events with one name and page, one directly after another in the journey, of which every
-//!   three neighbours lie within 5 seconds; a burst counts once, at its node.
-//! - `slow` are the places from which it took longer to the next place than the 95th percentile of all such times of the node.
+//! Readings that it leaves open:
+//! - Hidden nodes are no nodes at all: their events neither repeat, nor stand between, nor carry errors. Rage is of events, and counts at
+//!   the node of the event that begins the burst, if that one has a node that is shown.
+//! - "Before the first goal event" is by journey order, of any event at the node, whatever becomes of repeats.
+//! - Without a goal anywhere at a node, `value_lost` is 0 as nobody dropped there; null only if no goal event of the segment has a value.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +13,25 @@ use super::{Event, Repeats};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DropOffNode {
-    /// The journeys that contain the node, and its places.
+    /// The journeys that contain the node, its places in paths, and its events.
     pub journeys: usize,
     pub places: usize,
+    pub events: usize,
     pub exits: usize,
     pub expected_exits: f64,
-    /// Exits of journeys without a goal.
+    /// Exits of journeys without a goal, and those to expect by position.
     pub dropped: usize,
-    /// Journeys with a goal event after their first place at the node.
+    pub expected_drops: f64,
+    /// The journeys with an event at the node before their first goal event, or without any; and those of them with a goal.
+    pub before_goal: usize,
     pub goal_later: usize,
     pub loops: usize,
     pub repeats: usize,
     pub rage: usize,
+    pub errors: usize,
     pub slow: usize,
+    /// µs to the next place, ascending; the last place has none.
+    pub times: Vec<i64>,
     /// What comes next, `(end)` included.
     pub next: BTreeMap<String, usize>,
 }
@@ -43,82 +44,121 @@ pub struct DropOff {
 }
 
 impl DropOff {
+    /// The share that reaches the goal; null if nobody is at the node before it.
+    pub fn goal_rate(&self, node: &str) -> Option<f64> {
+        let of = &self.nodes[node];
+        (of.before_goal > 0).then(|| of.goal_later as f64 / of.before_goal as f64)
+    }
+
     /// In the log's unit; null if no goal event has a value.
     pub fn value_lost(&self, node: &str) -> Option<f64> {
-        let of = &self.nodes[node];
         let mean = super::mean(&self.goal_values)? / 1e6;
-        Some(of.dropped as f64 * of.goal_later as f64 / of.journeys as f64 * mean)
+        Some(self.nodes[node].dropped as f64 * self.goal_rate(node).unwrap_or(0.0) * mean)
     }
 }
 
-pub fn dropoff(journeys: &[Vec<Event>], view: &View<'_>, goal: &dyn Fn(&Event) -> bool) -> DropOff {
+/// What is asked: how journeys are looked at, what they are meant to reach, and which events are errors.
+pub struct Asked<'a> {
+    pub view: &'a View<'a>,
+    pub goal: &'a dyn Fn(&Event) -> bool,
+    pub error: &'a dyn Fn(&Event) -> bool,
+    /// Whether every node is a page, or may be one.
+    pub only_pages: bool,
+    pub pages: bool,
+}
+
+pub fn dropoff(journeys: &[Vec<Event>], asked: &Asked<'_>) -> DropOff {
+    let (view, goal) = (asked.view, asked.goal);
     let mut answer = DropOff::default();
     let viewed: Vec<Vec<Place>> = journeys.iter().map(|journey| places(journey, view)).collect();
-    let longest = viewed.iter().map(Vec::len).max().unwrap_or(0);
-    let exit_shares: Vec<f64> = (0..longest).map(|position| exit_share(&viewed, position)).collect();
-    for (journey, path) in journeys.iter().zip(&viewed) {
+    let over = |path: &[Place], at: usize| path.len() == at + 1;
+    let dropped: Vec<bool> = journeys.iter().map(|journey| !journey.iter().any(goal)).collect();
+    let exit_shares = shares(&viewed, &|path, at, _| over(path, at));
+    let drop_shares = shares(&viewed, &|path, at, number| over(path, at) && dropped[number]);
+    for (number, (journey, path)) in journeys.iter().zip(&viewed).enumerate() {
         answer.goal_values.extend(journey.iter().filter(|event| goal(event)).filter_map(|event| event.value));
         for (at, place) in path.iter().enumerate() {
             let of = answer.nodes.entry(place.node.clone()).or_default();
-            let last = at + 1 == path.len();
             of.places += 1;
-            of.exits += usize::from(last);
-            of.dropped += usize::from(last && !journey.iter().any(goal));
-            of.loops += usize::from(path.get(at + 2).is_some_and(|back| back.node == place.node));
+            of.exits += usize::from(over(path, at));
+            of.dropped += usize::from(over(path, at) && dropped[number]);
             of.expected_exits += exit_shares[at];
-            let next = path.get(at + 1).map_or("(end)", |next| next.node.as_str());
-            *of.next.entry(next.to_owned()).or_default() += 1;
-            if !path[..at].iter().any(|earlier| earlier.node == place.node) {
-                of.journeys += 1;
-                of.goal_later += usize::from(journey[first_event(journey, view, &place.node) + 1..].iter().any(goal));
-            }
+            of.expected_drops += drop_shares[at];
+            let back = at >= 2 && path[at - 1].node != place.node && path[at - 2].node == place.node;
+            of.loops += usize::from(back);
+            let next = path.get(at + 1);
+            *of.next.entry(next.map_or("(end)", |next| next.node.as_str()).to_owned()).or_default() += 1;
+            of.times.extend(next.map(|next| next.time - place.time));
+            of.journeys += usize::from(!path[..at].iter().any(|earlier| earlier.node == place.node));
         }
-        let kept = View { repeats: Repeats::Keep, ..*view };
-        for pair in places(journey, &kept).windows(2).filter(|pair| pair[0].node == pair[1].node) {
-            answer.nodes.entry(pair[0].node.clone()).or_default().repeats += 1;
+        // Every event at a node, before repeats are collapsed.
+        let all = places(journey, &View { repeats: Repeats::Keep, ..*view });
+        let first_goal = journey.iter().position(goal);
+        for (at, place) in all.iter().enumerate() {
+            let of = answer.nodes.entry(place.node.clone()).or_default();
+            of.events += 1;
+            of.repeats += usize::from(at > 0 && all[at - 1].node == place.node);
+            let first = !all[..at].iter().any(|earlier| earlier.node == place.node);
+            let before = first_goal.is_none_or(|goal| place.event < goal);
+            of.before_goal += usize::from(first && before);
+            of.goal_later += usize::from(first && before && first_goal.is_some());
         }
-        for node in bursts(journey).into_iter().filter_map(|at| (view.node)(&journey[at])) {
-            if let Some(of) = answer.nodes.get_mut(&node) {
-                of.rage += 1;
-            }
+        for node in bursts(journey, asked).into_iter().chain(errors(journey, asked)) {
+            let (node, is_error) = node;
+            let of = answer.nodes.entry(node).or_default();
+            *(if is_error { &mut of.errors } else { &mut of.rage }) += 1;
         }
     }
-    for (node, of) in &mut answer.nodes {
-        of.slow = slow(&viewed, node);
+    for of in answer.nodes.values_mut() {
+        of.times.sort_unstable();
+        let usual = super::nearest_rank(&of.times, 95);
+        of.slow = of.times.iter().filter(|&&time| usual.is_some_and(|usual| time > usual)).count();
     }
     answer
 }
 
-/// The first event of each burst.
-fn bursts(journey: &[Event]) -> Vec<usize> {
-    let alike = |three: &[Event]| {
-        let what = |event: &Event| (event.event.clone(), event.page.clone());
-        let same = what(&three[0]) == what(&three[1]) && what(&three[1]) == what(&three[2]);
-        same && three[2].time - three[0].time <= 5_000_000
+/// The node of an event, if it has one that is shown.
+fn node(event: &Event, view: &View<'_>) -> Option<String> {
+    (view.node)(event).filter(|node| !view.hide.contains(&node.as_str()))
+}
+
+/// The nodes at which bursts of the same event begin.
+fn bursts(journey: &[Event], asked: &Asked<'_>) -> Vec<(String, bool)> {
+    let alike = |a: &Event, b: &Event| a.event == b.event && (!asked.pages || a.page == b.page);
+    let rages = |at: usize| {
+        let close = |earlier: &&Event| alike(earlier, &journey[at]) && journey[at].time - earlier.time <= 5_000_000;
+        journey[..=at].iter().filter(close).count() >= 3
     };
-    let threes: Vec<bool> = journey.windows(3).map(alike).collect();
-    (0..threes.len()).filter(|&at| threes[at] && (at == 0 || !threes[at - 1])).collect()
+    let begins = |&at: &usize| {
+        let before = (0..at).rev().find(|&earlier| alike(&journey[earlier], &journey[at]));
+        rages(at) && before.is_some_and(|before| !rages(before))
+    };
+    let nodes = (0..journey.len()).filter(begins).filter_map(|at| node(&journey[at], asked.view));
+    nodes.map(|node| (node, false)).collect()
 }
 
-/// How often it took longer than usual to get on from this node.
-fn slow(paths: &[Vec<Place>], node: &str) -> usize {
-    let pairs = paths.iter().flat_map(|path| path.windows(2)).filter(|pair| pair[0].node == node);
-    let mut times: Vec<i64> = pairs.map(|pair| pair[1].time - pair[0].time).collect();
-    times.sort_unstable();
-    let usual = super::nearest_rank(&times, 95);
-    times.iter().filter(|&&time| usual.is_some_and(|usual| time > usual)).count()
+/// The nodes at which errors happen.
+fn errors(journey: &[Event], asked: &Asked<'_>) -> Vec<(String, bool)> {
+    let place = |at: usize| {
+        let own = node(&journey[at], asked.view);
+        let before = || {
+            let earlier = journey[..at].iter().rev().filter(|event| !(asked.error)(event));
+            earlier.filter_map(|event| node(event, asked.view)).next()
+        };
+        if asked.only_pages { own.or_else(before) } else { before().or(own) }
+    };
+    let errors = (0..journey.len()).filter(|&at| (asked.error)(&journey[at]));
+    errors.filter_map(place).map(|node| (node, true)).collect()
 }
 
-/// Which event of the journey is the first at this node, whatever becomes of repeats.
-fn first_event(journey: &[Event], view: &View<'_>, node: &str) -> usize {
-    journey.iter().position(|event| (view.node)(event).is_some_and(|name| name == node)).expect("the node is there")
-}
-
-/// Of the paths that have a place at this position, the share that ends there.
-fn exit_share(paths: &[Vec<Place>], position: usize) -> f64 {
-    let there = paths.iter().filter(|path| path.len() > position).count();
-    let over = paths.iter().filter(|path| path.len() == position + 1).count();
-    over as f64 / there as f64
+/// By position: of the paths that have a place there, the share for which `is` holds.
+fn shares(paths: &[Vec<Place>], is: &dyn Fn(&[Place], usize, usize) -> bool) -> Vec<f64> {
+    let longest = paths.iter().map(Vec::len).max().unwrap_or(0);
+    let share = |at: usize| {
+        let there: Vec<usize> = (0..paths.len()).filter(|&number| paths[number].len() > at).collect();
+        there.iter().filter(|&&number| is(&paths[number], at, number)).count() as f64 / there.len() as f64
+    };
+    (0..longest).map(share).collect()
 }
 
 #[cfg(test)]
@@ -129,7 +169,8 @@ mod tests {
     fn found(journeys: &[Vec<Event>]) -> DropOff {
         let node = |event: &Event| Some(event.event.clone());
         let view = View { node: &node, repeats: Repeats::First, hide: &[] };
-        dropoff(journeys, &view, &|event| event.event == "buy")
+        let (goal, error) = (|event: &Event| event.event == "buy", |event: &Event| event.event == "oops");
+        dropoff(journeys, &Asked { view: &view, goal: &goal, error: &error, only_pages: false, pages: true })
     }
 
     #[test]
@@ -139,6 +180,7 @@ mod tests {
         let a = &answer.nodes["A"];
         assert_eq!((a.journeys, a.places, a.exits, a.dropped), (3, 3, 1, 1));
         assert!((a.expected_exits - (1.0 / 3.0 + 1.0 / 3.0 + 0.5)).abs() < 1e-12);
+        assert_eq!(a.expected_drops, a.expected_exits);
         let all: f64 = answer.nodes.values().map(|node| node.expected_exits).sum();
         assert!((all - 3.0).abs() < 1e-12, "as many are expected as there are journeys");
         assert_eq!(a.next, BTreeMap::from([("(end)".into(), 1), ("B".into(), 1), ("C".into(), 1)]));
@@ -146,17 +188,25 @@ mod tests {
 
     #[test]
     fn drops_only_without_a_goal_and_what_they_cost() {
-        let answer = found(&[log("A@0 buy@1=30 A@2"), log("A@0"), log("A@0 B@1"), log("B@0 buy@1")]);
+        let answer = found(&[log("A@0 buy@1=30 A@2"), log("A@0"), log("A@0 B@1"), log("B@0 buy@1"), log("buy@0 B@1")]);
         let (a, b) = (&answer.nodes["A"], &answer.nodes["B"]);
-        assert_eq!((a.journeys, a.exits, a.dropped, a.goal_later), (3, 2, 1, 1));
-        assert_eq!((b.journeys, b.exits, b.dropped, b.goal_later), (2, 1, 1, 1));
-        assert_eq!(answer.nodes["buy"].goal_later, 0);
+        assert_eq!((a.journeys, a.exits, a.dropped, a.before_goal, a.goal_later), (3, 2, 1, 3, 1));
+        assert_eq!((b.journeys, b.exits, b.dropped, b.before_goal, b.goal_later), (3, 2, 1, 2, 1));
+        assert_eq!((answer.goal_rate("buy"), answer.value_lost("buy")), (None, Some(0.0)));
         assert_eq!(answer.value_lost("B"), Some(0.5 * 30.0 / 1e6));
         assert_eq!(found(&[log("A@0")]).value_lost("A"), None);
     }
 
     #[test]
-    fn bursts_and_slow_places() {
+    fn loops_and_repeats() {
+        let answer = found(&[log("A@0 B@1 A@2 A@3 B@4 B@5 B@6")]);
+        assert_eq!((answer.nodes["A"].loops, answer.nodes["B"].loops), (1, 1));
+        assert_eq!((answer.nodes["A"].repeats, answer.nodes["B"].repeats), (1, 2));
+        assert_eq!((answer.nodes["A"].events, answer.nodes["A"].places), (3, 2));
+    }
+
+    #[test]
+    fn bursts_errors_and_slow_places() {
         let second = |text: &str| {
             let mut journey = log(text);
             journey.iter_mut().for_each(|event| event.time *= 1_000_000);
@@ -165,18 +215,13 @@ mod tests {
         let rage = |text: &str| found(&[second(text)]).nodes["A"].rage;
         assert_eq!(rage("A@0 A@2 A@5 A@9"), 1, "the first three");
         assert_eq!(rage("A@0 A@3 A@6"), 0);
-        assert_eq!(rage("A@0 A@1 A@2 A@3 A@4 A@5 B@6 A@7 A@7 A@7"), 2);
+        assert_eq!(rage("A@0 A@1 A@2 A@3 A@4 A@5 B@6 A@7 A@7 A@7"), 1, "it goes on");
+        assert_eq!(rage("A@0 B@1 A@1 A@2 A@9 A@9 A@9"), 2);
+        let errors = found(&[log("oops@0 oops@1 A@2 oops@3 oops@4")]);
+        assert_eq!((errors.nodes["oops"].errors, errors.nodes["A"].errors), (2, 2));
         let mut journeys = vec![log("A@0 B@100")];
         journeys.extend((0..20).map(|_| log("A@0 B@1")));
         assert_eq!(found(&journeys).nodes["A"].slow, 1);
-        assert_eq!(found(&journeys[..20]).nodes["A"].slow, 1);
         assert_eq!(found(&journeys[..2]).nodes["A"].slow, 0, "the longest is the 95th percentile");
-    }
-
-    #[test]
-    fn loops_and_repeats() {
-        let answer = found(&[log("A@0 B@1 A@2 A@3 B@4 B@5 B@6")]);
-        assert_eq!((answer.nodes["A"].loops, answer.nodes["B"].loops), (1, 1));
-        assert_eq!((answer.nodes["A"].repeats, answer.nodes["B"].repeats), (1, 2));
     }
 }

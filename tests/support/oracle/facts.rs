@@ -6,11 +6,11 @@
 //! - Weekday, hour, day, week and month are those of a journey's first event, in `--tz`.
 //! - A visitor as a journey has the facts of its whole history; it is session number 1 and new.
 //! - `first:COLUMN` and `last:COLUMN` are the first and last non-empty value among the events of the journey.
-//! - The time to a goal runs in each session with a goal from its first event to its first goal event, and `steps` are the events before
-//!   that one.
+//! - The steps to a goal are the nodes of the path of the events before it: that of these events alone, whatever comes after them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::paths::{View, nodes_of};
 use super::{Event, is_page_view};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,15 @@ pub fn last_device(journey: &[Event]) -> String {
     journey.iter().rev().map(|event| event.device.clone()).find(|device| !device.is_empty()).unwrap_or_default()
 }
 
+/// How far it is to a goal, over those who reach it, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToGoal {
+    /// µs from the first event to the first goal event.
+    pub times: Vec<i64>,
+    /// The nodes on the path before that one.
+    pub steps: Vec<i64>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conversion {
     pub sessions: usize,
@@ -70,33 +79,46 @@ pub struct Conversion {
     pub converting_visitors: usize,
     /// The sum of the values of the goal events; null if none has one.
     pub value: Option<i64>,
-    /// Per converting session, ascending: µs from its first event to its first goal event.
-    pub times: Vec<i64>,
-    /// Per converting session, ascending: the events before its first goal event.
-    pub steps: Vec<i64>,
+    pub in_session: ToGoal,
+    /// From a visitor's first event; the paths of its sessions one after the other, each on its own.
+    pub in_life: ToGoal,
 }
 
-pub fn conversion(sessions: &[Vec<Event>], goal: &dyn Fn(&Event) -> bool) -> Conversion {
+/// Takes the sessions of all visitors, each visitor's in their order.
+pub fn conversion(sessions: &[Vec<Event>], view: &View<'_>, goal: &dyn Fn(&Event) -> bool) -> Conversion {
     let mut answer = Conversion { sessions: sessions.len(), ..Conversion::default() };
-    let (mut visitors, mut converting): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
-    for session in sessions {
-        visitors.insert(&session[0].visitor);
-        for event in session.iter().filter(|event| goal(event)) {
-            answer.conversions += 1;
-            if let Some(value) = event.value {
+    let mut visitors: BTreeMap<&str, Vec<&Vec<Event>>> = BTreeMap::new();
+    sessions.iter().for_each(|session| visitors.entry(&session[0].visitor).or_default().push(session));
+    let steps = |events: &[Event]| nodes_of(events, view).len() as i64;
+    for sessions in visitors.values() {
+        let (mut before, mut reached) = (0, false);
+        for session in sessions {
+            let goals: Vec<usize> = (0..session.len()).filter(|&at| goal(&session[at])).collect();
+            answer.conversions += goals.len();
+            for value in goals.iter().filter_map(|&at| session[at].value) {
                 *answer.value.get_or_insert(0) += value;
             }
-        }
-        if let Some(first) = session.iter().position(goal) {
-            converting.insert(&session[0].visitor);
+            let Some(&first) = goals.first() else {
+                before += steps(session);
+                continue;
+            };
+            let to_goal = steps(&session[..first]);
             answer.converting_sessions += 1;
-            answer.times.push(session[first].time - session[0].time);
-            answer.steps.push(first as i64);
+            answer.in_session.times.push(session[first].time - session[0].time);
+            answer.in_session.steps.push(to_goal);
+            if !reached {
+                reached = true;
+                answer.in_life.times.push(session[first].time - sessions[0][0].time);
+                answer.in_life.steps.push(before + to_goal);
+            }
         }
+        answer.converting_visitors += usize::from(reached);
     }
-    answer.times.sort_unstable();
-    answer.steps.sort_unstable();
-    (answer.visitors, answer.converting_visitors) = (visitors.len(), converting.len());
+    answer.visitors = visitors.len();
+    for to_goal in [&mut answer.in_session, &mut answer.in_life] {
+        to_goal.times.sort_unstable();
+        to_goal.steps.sort_unstable();
+    }
     answer
 }
 
@@ -138,12 +160,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_goal_of_a_session_counts_for_time_and_steps() {
-        let sessions = [log("A@0 buy@5=3 buy@9=4"), log("A@100 buy@101"), log("w/A@0")];
-        let found = conversion(&sessions, &|event| event.event == "buy");
-        assert_eq!((found.conversions, found.converting_sessions, found.converting_visitors), (3, 2, 1));
-        assert_eq!((found.sessions, found.visitors, found.value), (3, 2, Some(7)));
-        assert_eq!((found.times, found.steps), (vec![1, 5], vec![1, 1]));
+    fn the_first_goal_counts_for_time_and_steps() {
+        let sessions =
+            [log("A@0 A@1 B@2 buy@5=3 buy@9=4"), log("A@100 buy@101"), log("w/A@0"), log("w/A@50 w/C@60 w/buy@61")];
+        let node = |event: &Event| Some(event.event.clone());
+        let view = View { node: &node, repeats: super::super::Repeats::First, hide: &[] };
+        let found = conversion(&sessions, &view, &|event| event.event == "buy");
+        assert_eq!((found.conversions, found.converting_sessions, found.converting_visitors), (4, 3, 2));
+        assert_eq!((found.sessions, found.visitors, found.value), (4, 2, Some(7)));
+        assert_eq!((found.in_session.times, found.in_session.steps), (vec![1, 5, 11], vec![1, 2, 2]));
+        assert_eq!((found.in_life.times, found.in_life.steps), (vec![5, 61], vec![2, 3]));
     }
 
     #[test]
