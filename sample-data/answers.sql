@@ -41,10 +41,11 @@ SELECT *, last_t - first_t AS duration_s, if(number = 1, 'new', 'returning') AS 
        strftime(start, '%Y-%m') AS month
 FROM s;
 
--- Wilson's 95 % interval of hits out of n.
+-- Wilson's 95 % interval of hits out of n: z is the 97.5 % point of the normal distribution.
+CREATE OR REPLACE MACRO z() AS 1.959963984540054;
 CREATE OR REPLACE MACRO wilson(hits, n, sign) AS
-  round((hits / n + 1.96 * 1.96 / (2 * n) + sign * 1.96 * sqrt(hits / n * (1 - hits / n) / n + 1.96 * 1.96 / (4 * n * n)))
-        / (1 + 1.96 * 1.96 / n), 6);
+  round((hits / n + z() * z() / (2 * n) + sign * z() * sqrt(hits / n * (1 - hits / n) / n + z() * z() / (4 * n * n)))
+        / (1 + z() * z() / n), 6);
 
 -- The log of mobile phones alone: the events are chosen first, then the sessions are cut.
 CREATE OR REPLACE TABLE mobile_events AS

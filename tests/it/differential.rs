@@ -106,8 +106,13 @@ fn count(value: &Value) -> usize {
 
 /// Whether a figure is `expected`, but for the last digits of a double; `None` is null.
 fn close(found: &Value, expected: Option<f64>) -> bool {
+    close_to(found, expected, 1e-9)
+}
+
+/// The same with a tolerance of its own.
+fn close_to(found: &Value, expected: Option<f64>, tolerance: f64) -> bool {
     match (found.as_f64(), expected) {
-        (Some(found), Some(expected)) => (found - expected).abs() <= 1e-9 * (1.0 + expected.abs()),
+        (Some(found), Some(expected)) => (found - expected).abs() <= tolerance * (1.0 + expected.abs()),
         (None, None) => found.is_null(),
         _ => false,
     }

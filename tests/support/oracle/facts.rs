@@ -127,7 +127,7 @@ pub fn wilson(hits: usize, n: usize) -> Option<[f64; 2]> {
     if n == 0 {
         return None;
     }
-    let (z, n, p) = (1.96f64, n as f64, hits as f64 / n as f64);
+    let (z, n, p) = (1.959_963_984_540_054_f64, n as f64, hits as f64 / n as f64);
     let middle = p + z * z / (2.0 * n);
     let reach = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     Some([-1.0, 1.0].map(|sign| ((middle + sign * reach) / (1.0 + z * z / n)).clamp(0.0, 1.0)))
