@@ -16,6 +16,7 @@ import duckdb
 FIVE = ["catalog", "product_view", "add_to_cart", "shipping_details", "purchase"]
 THREE = ["product_view", "add_to_cart", "purchase"]
 WEEK = 7 * 86400
+MARCH = (1_709_251_200, 1_711_929_600)  # from 2024-03-01 to 2024-04-01, UTC
 
 # Steps are alternatives separated by |, a hop is ">" (later, or at the same time) or ">>" (the very next event).
 BY_TRYING_EVERYTHING = {
@@ -38,10 +39,10 @@ def rows(db, sql):
     return [dict(zip(columns, row)) for row in cursor.fetchall()]
 
 
-def reported_attempt(journey, steps, hop, within):
+def reported_attempt(journey, steps, hop, within, entered=None):
     """The reported attempt of one journey, a list of (event, t) in journey order: positions of e1 … ek, or [].
 
-    Every choice of different events is tried. Under ">" only the times must not go back, so events of one second may
+    With `entered`, a pair of times, the first step must not lie before the first nor at or after the second. Every choice of different events is tried. Under ">" only the times must not go back, so events of one second may
     be used in any order. The best one is the deepest; of those the one that ends first; then the one that starts
     last; then the one with the earliest second, third … step; then the one with the earliest events.
     """
@@ -65,15 +66,17 @@ def reported_attempt(journey, steps, hop, within):
                 continue
             if chosen and hop == ">>" and i != chosen[-1] + 1:
                 continue
+            if not chosen and entered and not entered[0] <= t < entered[1]:
+                continue
             extend(chosen + [i])
 
     extend([])
     return best
 
 
-def funnel(journeys, steps, hop, within):
+def funnel(journeys, steps, hop, within, entered=None):
     """The same columns as the funnels of answers.sql, for a dictionary of journeys."""
-    found = [[journey[i][1] for i in reported_attempt(journey, steps, hop, within)] for journey in journeys.values()]
+    found = [[journey[i][1] for i in reported_attempt(journey, steps, hop, within, entered)] for journey in journeys.values()]
     answer = []
     for k, step in enumerate(steps):
         reached = [t for t in found if len(t) > k]
@@ -89,9 +92,9 @@ def funnel(journeys, steps, hop, within):
     return answer
 
 
-def journeys(db, grain):
+def journeys(db, grain, log="events"):
     found = {}
-    for journey, event, t in db.execute(f"SELECT {grain}, event, t FROM events ORDER BY visitor, t, arrival").fetchall():
+    for journey, event, t in db.execute(f"SELECT {grain}, event, t FROM {log} ORDER BY visitor, t, arrival").fetchall():
         found.setdefault(journey, []).append((event, t))
     return found
 
@@ -101,6 +104,9 @@ def check(answers, by_grain):
     assert answers["funnel_five"] == funnel(by_grain["visitor"], FIVE, ">", WEEK)
     assert answers["funnel_three"] == funnel(by_grain["visitor"], THREE, ">", WEEK)
     assert answers["funnel_five_sessions"] == funnel(by_grain["session"], FIVE, ">", None)
+    assert answers["funnel_five_mobile"] == funnel(by_grain["mobile visitor"], FIVE, ">", WEEK)
+    assert answers["funnel_three_mobile_sessions"] == funnel(by_grain["mobile session"], THREE, ">", None)
+    assert answers["funnel_three_entered"] == funnel(by_grain["visitor"], THREE, ">", WEEK, MARCH)
     for row in answers["funnel_five"]:
         assert row["entered"] == sum(by[row["step"]] for by in answers["funnel_five_by_platform"])
     # A path number equals the funnel number for the same neighbouring pair.
@@ -124,6 +130,24 @@ def check(answers, by_grain):
         into[row["to"]] += row["count"]
     for row in answers["nodes"]:
         assert row["count"] == out[row["node"]] + row["exits"] == into[row["node"]] + row["entries"]
+    # Every column of the step matrix holds every session, and so does the one around a node the sessions that have it.
+    sessions = answers["sessions"][0]["sessions"]
+    column, around = Counter(), Counter()
+    for row in answers["matrix"]:
+        column[row["position"]] += row["sessions"]
+    for row in answers["matrix_around"] + answers["matrix_around_ends"]:
+        around[row["position"]] += row["sessions"]
+    (carts,) = [row["sessions"] for row in answers["nodes"] if row["node"] == "add_to_cart"]
+    assert column == {position: sessions for position in range(1, 11)}
+    assert around == {position: carts for position in range(-3, 4)}
+    # What each session is once adds up to all of them.
+    for fact in {row["fact"] for row in answers["sessions_by_fact"]} - {"day"}:
+        assert sum(row["sessions"] for row in answers["sessions_by_fact"] if row["fact"] == fact) == sessions
+    exits = {row["node"]: row["exits"] for row in answers["nodes"]}
+    for row in answers["dropoff"]:
+        assert row["dropped"] <= row["exits"] == exits[row["node"]]
+    converting = answers["summary"][0]["converting_sessions"]
+    assert sum(row["dropped"] for row in answers["dropoff"]) == sessions - converting
     for row in answers["abandonment_sessions"]:
         assert row["abandoned"] == row["recovered"] + row["too_recent"] + row["lost"]
 
@@ -135,6 +159,7 @@ def main():
         db.execute(setup)
         answers = {name: rows(db, sql) for name, sql in queries.items()}
         by_grain = {grain: journeys(db, grain) for grain in ("visitor", "session")}
+        by_grain |= {f"mobile {grain}": journeys(db, grain, "mobile_events") for grain in ("visitor", "session")}
     for name, (grain, steps, hop, within) in BY_TRYING_EVERYTHING.items():
         answers[name] = funnel(by_grain[grain], steps, hop, within)
     check(answers, by_grain)

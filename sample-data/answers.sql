@@ -8,7 +8,7 @@ SET preserve_insertion_order = true;
 -- A session ends where the next event of the visitor comes more than 30 minutes (1,800 s) later.
 CREATE OR REPLACE TABLE events AS
 WITH log AS (
-  SELECT user_id AS visitor, session_id AS given_session, event, platform,
+  SELECT user_id AS visitor, session_id AS given_session, event, platform, acquisition_channel AS channel,
          epoch("timestamp"::TIMESTAMP)::BIGINT AS t, row_number() OVER () AS arrival
   FROM read_csv('shop.csv.gz', header = true, all_varchar = true)
 ), gaps AS (
@@ -17,12 +17,45 @@ WITH log AS (
   SELECT *, count(*) FILTER (gap IS NULL OR gap > 1800) OVER (PARTITION BY visitor ORDER BY t, arrival) AS number
   FROM gaps
 )
-SELECT visitor, visitor || '/' || number AS session, given_session, event, platform, t, arrival FROM numbered;
+SELECT visitor, visitor || '/' || number AS session, number, given_session, event, platform, channel, t, arrival FROM numbered;
 
 CREATE OR REPLACE TABLE sessions AS
 SELECT visitor, session, count(*) AS events, min(t) AS first_t, max(t) AS last_t, max(t) - min(t) AS duration_s,
        count(*) FILTER (event = 'purchase') AS purchases
 FROM events GROUP BY ALL;
+
+-- The facts of each session: what it is on its own and in the life of its visitor, by UTC. The platform is that of its
+-- first event that has one. Weekdays count from 1, Monday; weeks are those of ISO 8601.
+CREATE OR REPLACE TABLE facts AS
+WITH s AS (
+  SELECT visitor, session, any_value(number) AS number, count(*) AS events, min(t) AS first_t, max(t) AS last_t,
+         count(*) FILTER (event = 'purchase') AS purchases, first(event ORDER BY t, arrival) AS entry_node,
+         last(event ORDER BY t, arrival) AS exit_node,
+         first(platform ORDER BY t, arrival) FILTER (platform <> '') AS platform,
+         last(platform ORDER BY t, arrival) FILTER (platform <> '') AS last_platform
+  FROM events GROUP BY ALL
+)
+SELECT *, last_t - first_t AS duration_s, if(number = 1, 'new', 'returning') AS new_or_returning,
+       make_timestamp(first_t * 1000000) AS start, isodow(start) AS weekday, hour(start) AS hour,
+       strftime(start, '%Y-%m-%d') AS day, strftime(start, '%G-W%V') AS week,
+       strftime(start, '%Y-%m') AS month
+FROM s;
+
+-- Wilson's 95 % interval of hits out of n: z is the 97.5 % point of the normal distribution.
+CREATE OR REPLACE MACRO z() AS 1.959963984540054;
+CREATE OR REPLACE MACRO wilson(hits, n, sign) AS
+  round((hits / n + z() * z() / (2 * n) + sign * z() * sqrt(hits / n * (1 - hits / n) / n + z() * z() / (4 * n * n)))
+        / (1 + z() * z() / n), 6);
+
+-- The log of mobile phones alone: the events are chosen first, then the sessions are cut.
+CREATE OR REPLACE TABLE mobile_events AS
+WITH gaps AS (
+  SELECT *, t - lag(t) OVER (PARTITION BY visitor ORDER BY t, arrival) AS gap FROM events WHERE platform = 'mobile'
+), numbered AS (
+  SELECT * REPLACE (count(*) FILTER (gap IS NULL OR gap > 1800) OVER (PARTITION BY visitor ORDER BY t, arrival) AS number)
+  FROM gaps
+)
+SELECT * EXCLUDE gap REPLACE (visitor || '/' || number AS session) FROM numbered;
 
 -- Paths: the nodes of a session one after another. Of repeats in a row only the first is kept.
 CREATE OR REPLACE TABLE path AS
@@ -46,10 +79,12 @@ CREATE OR REPLACE MACRO mean(x) AS round(sum(x) / count(x), 6);
 -- Funnel attempts for steps whose event names all differ (no event can fill two steps, so the order of equal times
 -- does not matter). From every first-step event take the earliest next step again and again, up to `within` seconds
 -- after the first. Of a journey's attempts report the deepest; of those the one that ends first; of those the one
--- that starts last. `grain` is 'visitor' or 'session'; unused steps and an unlimited window are NULL.
-CREATE OR REPLACE MACRO attempts(grain, s1, s2, s3, s4, s5, within) AS TABLE
-WITH e AS (SELECT DISTINCT if(grain = 'session', session, visitor) AS journey, event, t FROM events),
-c1 AS (SELECT journey, t AS t1, t + coalesce(within, 1000000000000) AS til FROM e WHERE event = s1),
+-- that starts last. `grain` is 'visitor' or 'session'; unused steps and an unlimited window are NULL. `log` is the table of
+-- events; with `since` and `before` (NULL: no bound) only the first step must lie between them.
+CREATE OR REPLACE MACRO attempts_in(log, since, before, grain, s1, s2, s3, s4, s5, within) AS TABLE
+WITH e AS (SELECT DISTINCT if(grain = 'session', session, visitor) AS journey, event, t FROM query_table(log)),
+c1 AS (SELECT journey, t AS t1, t + coalesce(within, 1000000000000) AS til FROM e
+       WHERE event = s1 AND (since IS NULL OR t >= since) AND (before IS NULL OR t < before)),
 c2 AS (SELECT *, (SELECT min(t) FROM e WHERE e.journey = c1.journey AND event = s2 AND t >= t1 AND t <= til) AS t2 FROM c1),
 c3 AS (SELECT *, (SELECT min(t) FROM e WHERE e.journey = c2.journey AND event = s3 AND t >= t2 AND t <= til) AS t3 FROM c2),
 c4 AS (SELECT *, (SELECT min(t) FROM e WHERE e.journey = c3.journey AND event = s4 AND t >= t3 AND t <= til) AS t4 FROM c3),
@@ -59,16 +94,23 @@ chains AS (SELECT journey, [t1, t2, t3, t4, t5] AS times, coalesce(t5, t4, t3, t
 SELECT journey, times, depth FROM chains
 QUALIFY row_number() OVER (PARTITION BY journey ORDER BY depth DESC, last_t, times[1] DESC) = 1;
 
+CREATE OR REPLACE MACRO attempts(grain, s1, s2, s3, s4, s5, within) AS TABLE
+FROM attempts_in('events', NULL, NULL, grain, s1, s2, s3, s4, s5, within);
+
 -- One row per step: how many journeys reached it, and the times of their reported attempts.
-CREATE OR REPLACE MACRO funnel(grain, s1, s2, s3, s4, s5, within) AS TABLE
+CREATE OR REPLACE MACRO funnel_in(log, since, before, grain, s1, s2, s3, s4, s5, within) AS TABLE
 WITH step AS (SELECT unnest([s1, s2, s3, s4, s5]) AS step, unnest([1, 2, 3, 4, 5]) AS k),
 reached AS (SELECT step, k, times[k] - times[k - 1] AS previous_s, if(k = 1, NULL, times[k] - times[1]) AS first_s, depth
-            FROM step LEFT JOIN attempts(grain, s1, s2, s3, s4, s5, within) ON depth >= k WHERE step IS NOT NULL)
+            FROM step LEFT JOIN attempts_in(log, since, before, grain, s1, s2, s3, s4, s5, within) ON depth >= k
+            WHERE step IS NOT NULL)
 SELECT k AS number, step, count(depth) AS entered, count(*) FILTER (depth = k) AS stopped_here,
        mean(previous_s) AS from_previous_mean_s, median(previous_s) AS from_previous_median_s,
        nearest_rank(previous_s, 90) AS from_previous_p90_s,
        mean(first_s) AS from_first_mean_s, median(first_s) AS from_first_median_s, nearest_rank(first_s, 90) AS from_first_p90_s
 FROM reached GROUP BY k, step ORDER BY k;
+
+CREATE OR REPLACE MACRO funnel(grain, s1, s2, s3, s4, s5, within) AS TABLE
+FROM funnel_in('events', NULL, NULL, grain, s1, s2, s3, s4, s5, within);
 
 -- Abandonment. Started: at least one `start` event. The three rules ask for a purchase after the first start, after
 -- the last start, or anywhere; the same second counts as after.
@@ -141,13 +183,162 @@ WITH p AS (SELECT session, string_agg(node, ' > ' ORDER BY position) AS path FRO
 SELECT count(*) AS sessions, count(DISTINCT path) AS distinct_paths FROM p;
 
 -- name: dropoff
--- (sessions with the node, sessions that end at it, and the exits to expect if only the position mattered)
-WITH place AS (SELECT position, count(*) FILTER (next IS NULL) / count(*) AS exit_share FROM path GROUP BY position)
-SELECT node, count(DISTINCT session) AS journeys, count(*) FILTER (next IS NULL) AS exits,
+-- (sessions with the node, sessions that end at it, the exits to expect if only the position mattered; sessions that end at it
+-- without a purchase, and how many more than were to expect; of the sessions that are there before a first purchase, or
+-- without any, the share that purchases)
+WITH place AS (
+  SELECT position, count(*) FILTER (next IS NULL) / count(*) AS exit_share,
+         count(*) FILTER (next IS NULL AND purchases = 0) / count(*) AS drop_share
+  FROM path JOIN sessions USING (session) GROUP BY position
+), goal AS (
+  SELECT p.node, p.session, min(g.position) AS goal, min(p.position) AS first
+  FROM path p LEFT JOIN path g ON g.session = p.session AND g.node = 'purchase' GROUP BY ALL
+)
+SELECT node, count(DISTINCT session) AS journeys, count(*) AS occurrences,
+       (SELECT count(*) FROM events WHERE events.event = path.node) AS events, count(*) FILTER (next IS NULL) AS exits,
        round(count(*) FILTER (next IS NULL) / count(DISTINCT session), 6) AS exit_rate,
        round(sum(exit_share ORDER BY position), 6) AS expected_exits,
-       round(count(*) FILTER (next IS NULL) / sum(exit_share ORDER BY position), 6) AS lift
-FROM path JOIN place USING (position) GROUP BY node ORDER BY node;
+       round(count(*) FILTER (next IS NULL) / sum(exit_share ORDER BY position), 6) AS lift,
+       count(*) FILTER (next IS NULL AND purchases = 0) AS dropped,
+       round(dropped - sum(drop_share ORDER BY position), 6) AS excess_drops,
+       (SELECT round(count(goal) / nullif(count(*), 0), 6) FROM goal
+        WHERE goal.node = path.node AND (goal IS NULL OR goal > first)) AS goal_rate
+FROM path JOIN place USING (position) JOIN sessions USING (session) GROUP BY node ORDER BY node;
+
+-- name: dropoff_loops
+-- (places where a session goes to another node and comes straight back, by the node that it leaves and comes back to)
+WITH p AS (SELECT *, lead(node, 2) OVER (PARTITION BY session ORDER BY position) AS after_next FROM path)
+SELECT node, count(*) AS loops, count(DISTINCT session) AS sessions FROM p WHERE after_next = node GROUP BY node ORDER BY node;
+
+-- name: dropoff_repeats
+-- (events that repeat the node directly before them in the session)
+SELECT node, count(*) AS repeats, count(DISTINCT session) AS sessions
+FROM path_keep WHERE next = node GROUP BY node ORDER BY node;
+
+-- name: matrix
+-- (the share of sessions at each node by position; sessions that are over stand at "(end)")
+WITH cells AS (SELECT position, node, count(*) AS sessions FROM path WHERE position <= 10 GROUP BY ALL),
+over AS (SELECT position, '(end)' AS node, (SELECT count(*) FROM sessions) - sum(sessions)::BIGINT AS sessions FROM cells GROUP BY position)
+SELECT position, node, sessions, round(sessions / (SELECT count(*) FROM sessions), 6) AS share
+FROM (FROM cells UNION ALL FROM over) WHERE sessions > 0 ORDER BY position, node;
+
+-- name: matrix_around
+-- (three nodes before and after the first add_to_cart of each session that has one, which stands at 0; nodes only)
+WITH anchor AS (SELECT session, min(position) AS anchor FROM path WHERE node = 'add_to_cart' GROUP BY session)
+SELECT position - anchor AS position, node, count(*) AS sessions, round(count(*) / (SELECT count(*) FROM anchor), 6) AS share
+FROM path JOIN anchor USING (session) WHERE position - anchor BETWEEN -3 AND 3 GROUP BY ALL ORDER BY 1, 2;
+
+-- name: matrix_around_ends
+-- (the sessions that have no node at that position, because they begin later or end before)
+WITH anchor AS (SELECT session, min(position) AS anchor, any_value(last) AS last FROM path
+                JOIN (SELECT session, max(position) AS last FROM path GROUP BY session) USING (session)
+                WHERE node = 'add_to_cart' GROUP BY session)
+SELECT position, count(*) FILTER (anchor + position NOT BETWEEN 1 AND last) AS sessions,
+       round(count(*) FILTER (anchor + position NOT BETWEEN 1 AND last) / count(*), 6) AS share
+FROM anchor, (SELECT unnest([-3, -2, -1, 0, 1, 2, 3]) AS position) GROUP BY position ORDER BY position;
+
+-- name: conversion
+-- (goal events, sessions and visitors with one, and for sessions from their first event to their first goal event: the time,
+-- and the events and the nodes that come before; of all, and by the session's platform)
+WITH g AS (
+  SELECT goal, e.session, count(*) AS conversions, min(t) AS goal_t, arg_min(arrival, (t, arrival)) AS goal_arrival
+  FROM events e JOIN (SELECT unnest(['add_to_cart', 'purchase']) AS goal) ON event = goal GROUP BY ALL
+), s AS (
+  SELECT goal, f.*, g.conversions, goal_t - first_t AS time_s,
+         if(g.conversions > 0, (SELECT count(*) FROM events b WHERE b.session = f.session
+                                AND (b.t, b.arrival) < (goal_t, goal_arrival)), NULL) AS before,
+         (SELECT min(position) - 1 FROM path p WHERE p.session = f.session AND p.node = goal) AS nodes_before
+  FROM facts f CROSS JOIN (SELECT unnest(['add_to_cart', 'purchase']) AS goal) LEFT JOIN g USING (goal, session)
+)
+SELECT goal, coalesce(platform, '(all)') AS platform, count(*) AS sessions, count(DISTINCT visitor) AS visitors,
+       sum(conversions)::BIGINT AS conversions, count(conversions) AS converting_sessions,
+       count(DISTINCT visitor) FILTER (conversions > 0) AS converting_visitors,
+       round(converting_sessions / sessions, 6) AS session_rate, round(converting_visitors / visitors, 6) AS visitor_rate,
+       wilson(converting_sessions, sessions, -1) AS session_low, wilson(converting_sessions, sessions, 1) AS session_high,
+       wilson(converting_visitors, visitors, -1) AS visitor_low, wilson(converting_visitors, visitors, 1) AS visitor_high,
+       mean(time_s) AS time_mean_s, median(time_s) AS time_median_s, nearest_rank(time_s, 90) AS time_p90_s,
+       mean(before) AS events_before_mean, median(before) AS events_before_median, nearest_rank(before, 90) AS events_before_p90,
+       mean(nodes_before) AS nodes_before_mean, median(nodes_before) AS nodes_before_median,
+       nearest_rank(nodes_before, 90) AS nodes_before_p90
+FROM s GROUP BY GROUPING SETS ((goal), (goal, platform)) ORDER BY goal, platform;
+
+-- name: conversion_visitors
+-- (for visitors from their first event in the log to their first goal event; before it come the nodes of earlier sessions,
+-- and those of the same session)
+WITH v AS (
+  SELECT goal, visitor, min(t) AS first_t, min(t) FILTER (event = goal) AS goal_t,
+         arg_min(arrival, (t, arrival)) FILTER (event = goal) AS goal_arrival, min(number) FILTER (event = goal) AS goal_session
+  FROM events, (SELECT unnest(['add_to_cart', 'purchase']) AS goal) GROUP BY ALL
+), b AS (
+  SELECT goal, goal_t - first_t AS time_s,
+         (SELECT count(*) FROM events b WHERE b.visitor = v.visitor AND (b.t, b.arrival) < (goal_t, goal_arrival)) AS before,
+         (SELECT count(*) FROM path p JOIN facts f USING (session) WHERE p.visitor = v.visitor AND f.number < goal_session)
+         + (SELECT min(position) - 1 FROM path p JOIN facts f USING (session)
+            WHERE p.visitor = v.visitor AND f.number = goal_session AND p.node = goal) AS nodes_before
+  FROM v WHERE goal_t IS NOT NULL
+)
+SELECT goal, count(*) AS visitors, mean(time_s) AS time_mean_s, median(time_s) AS time_median_s, nearest_rank(time_s, 90) AS time_p90_s,
+       mean(before) AS events_before_mean, median(before) AS events_before_median, nearest_rank(before, 90) AS events_before_p90,
+       mean(nodes_before) AS nodes_before_mean, median(nodes_before) AS nodes_before_median,
+       nearest_rank(nodes_before, 90) AS nodes_before_p90
+FROM b GROUP BY goal ORDER BY goal;
+
+-- name: session_rows
+-- (every session's row in a few sums, so that a row that is wrong or stands twice shows; times are seconds of 1970)
+SELECT count(*) AS sessions, sum(number)::BIGINT AS numbers, sum(events)::BIGINT AS events, sum(duration_s)::BIGINT AS duration_s,
+       sum(duration_s * number)::BIGINT AS duration_times_number, sum(events * number)::BIGINT AS events_times_number,
+       sum(first_t % 1000003 * number)::BIGINT AS start_times_number, sum(last_t % 1000003 * events)::BIGINT AS end_times_events,
+       sum(first_t % 1000003 * substr(visitor, 6)::BIGINT)::BIGINT AS start_times_visitor
+FROM facts;
+
+-- name: sessions_by_fact
+-- (sessions, their visitors, events, seconds and purchases by what the session is; all times are UTC)
+WITH long AS (
+  FROM (SELECT *, number::VARCHAR AS session_number, entry_node AS entry, exit_node AS exit, weekday::VARCHAR AS weekday_number,
+               hour::VARCHAR AS hour_of_day, platform AS first_platform FROM facts)
+  UNPIVOT (value FOR fact IN (entry, exit, session_number, new_or_returning, weekday_number, hour_of_day, day, week, month,
+                              first_platform, last_platform))
+)
+SELECT fact, value, count(*) AS sessions, count(DISTINCT visitor) AS visitors, sum(events)::BIGINT AS events, sum(duration_s)::BIGINT AS duration_s,
+       mean(duration_s) AS duration_mean_s, count(*) FILTER (purchases > 0) AS converting_sessions
+FROM long WHERE fact <> 'day' OR value LIKE '2024-03-%' GROUP BY ALL ORDER BY fact, value;
+
+-- name: mobile
+-- (the log of mobile phones alone, its sessions cut anew)
+SELECT count(DISTINCT visitor) AS visitors, count(DISTINCT session) AS sessions, count(*) AS events,
+       (SELECT count(*) FROM events) - count(*) AS filtered FROM mobile_events;
+
+-- name: funnel_five_mobile
+-- (visitors, within 7 days, over the events of mobile phones alone)
+FROM funnel_in('mobile_events', NULL, NULL, 'visitor', 'catalog', 'product_view', 'add_to_cart', 'shipping_details', 'purchase', 604800);
+
+-- name: funnel_three_mobile_sessions
+-- (sessions of mobile phones alone)
+FROM funnel_in('mobile_events', NULL, NULL, 'session', 'product_view', 'add_to_cart', 'purchase', NULL, NULL, NULL);
+
+-- name: funnel_three_entered
+-- (visitors, within 7 days, entered in March 2024: the first step lies in March, the others may come later)
+FROM funnel_in('events', epoch(TIMESTAMP '2024-03-01')::BIGINT, epoch(TIMESTAMP '2024-04-01')::BIGINT, 'visitor',
+               'product_view', 'add_to_cart', 'purchase', NULL, NULL, 604800);
+
+-- name: first_long_nodes
+-- (the graph of the visitors' first sessions that have at least 5 events)
+SELECT node, count(*) AS count, count(DISTINCT session) AS sessions, count(DISTINCT visitor) AS visitors,
+       count(*) FILTER (position = 1) AS entries, count(*) FILTER (next IS NULL) AS exits
+FROM path JOIN facts f USING (visitor, session) WHERE f.number = 1 AND f.events >= 5 GROUP BY node ORDER BY node;
+
+-- name: first_long_paths
+-- (their whole paths)
+WITH p AS (SELECT session, string_agg(node, ' > ' ORDER BY position) AS path FROM path JOIN facts f USING (visitor, session)
+           WHERE f.number = 1 AND f.events >= 5 GROUP BY session)
+SELECT count(*) AS sessions, count(DISTINCT path) AS distinct_paths FROM p;
+
+-- name: first_long_funnel
+-- (catalog > product_view > add_to_cart in the same sessions: sessions that reach each step)
+SELECT count(*) AS sessions, count(*) FILTER (depth >= 1) AS catalog, count(*) FILTER (depth >= 2) AS product_view,
+       count(*) FILTER (depth >= 3) AS add_to_cart
+FROM facts LEFT JOIN attempts('session', 'catalog', 'product_view', 'add_to_cart', NULL, NULL, NULL) ON journey = session
+WHERE number = 1 AND events >= 5;
 
 -- name: flow_columns
 -- (columns 1 to 10 from the start of the session, repeats collapsed, all nodes)

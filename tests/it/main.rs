@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod differential;
 mod faults;
 mod hostile;
 mod invariance;
@@ -18,6 +19,8 @@ mod real;
 mod reference;
 mod schemas;
 mod shop;
+mod shop_wide;
 mod support;
 mod terminal;
+mod three_ways;
 mod types;

@@ -2,7 +2,8 @@
 //!
 //! In a block ```` ```console ````, a line `$ clickpath …` is run where a copy of `sample-data` lies, and the lines below it are what
 //! it prints: all of it, but for `…` on a line of its own, which stands for any lines. A command with nothing below it only has to
-//! succeed; one that fails shows what it writes to standard error. Other commands are not run.
+//! succeed; one that fails shows what it writes to standard error. `cat`, `head` and `ls` are run too, so that files can be shown. Other
+//! commands are not run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,10 +69,11 @@ fn lines(text: &str) -> Vec<&str> {
 impl Shown {
     /// What is wrong with it, run in `folder`.
     fn problem(&self, folder: &Path) -> Option<String> {
-        if self.command != "clickpath" && !self.command.starts_with("clickpath ") {
-            return None;
-        }
-        let command = as_in_a_terminal(&self.command);
+        let command = match self.command.split(' ').next() {
+            Some("clickpath") => as_in_a_terminal(&self.command),
+            Some("cat" | "head" | "ls") => self.command.clone(),
+            _ => return None,
+        };
         let run = Run::of(&mut shell(folder), &["-c", &command]);
         let text = if run.exit == Some(0) { &run.stdout } else { &run.stderr };
         let mut output = self.output.clone();
@@ -292,4 +294,6 @@ fn a_document_that_shows_something_else_is_found() {
     assert!(problem("clickpath funnel nowhere.csv --steps a", &[]).is_some());
     assert!(problem("clickpath funnel nowhere.csv --steps a", &["error: nowhere.csv: …", "…"]).is_some());
     assert_eq!(problem("rm -rf nothing-is-run", &["whatever"]), None);
+    assert_eq!(problem("ls sample-data/job.toml", &["sample-data/job.toml"]), None);
+    assert!(problem("head -n 1 sample-data/job.toml", &["something else"]).is_some());
 }

@@ -1,4 +1,5 @@
-//! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`.
+//! The program on the sample log against answers that DuckDB gave: every row of `sample-data/answers.json`, here and in
+//! `shop_wide.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,19 +14,19 @@ static ANSWERS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     serde_json::from_str(&text).unwrap()
 });
 
-fn answers(name: &str) -> &'static [Value] {
+pub fn answers(name: &str) -> &'static [Value] {
     let rows = ANSWERS[name].as_array().unwrap();
     assert!(!rows.is_empty(), "{name} has no rows");
     rows
 }
 
 /// The one row of an answer.
-fn answer(name: &str) -> &'static Value {
+pub fn answer(name: &str) -> &'static Value {
     let [row] = answers(name) else { panic!("{name} has more than one row") };
     row
 }
 
-fn asked(question: &str, flags: &[&str]) -> Value {
+pub fn asked(question: &str, flags: &[&str]) -> Value {
     ask(question, &[&shop()], flags)["report"].take()
 }
 
@@ -44,7 +45,7 @@ fn same(found: &Value, expected: &Value) -> bool {
 }
 
 /// Asserts that `found` holds each of `keys` as `expected` does; a pair of names where they differ.
-fn assert_same(found: &Value, expected: &Value, keys: &[(&str, &str)], place: &str) {
+pub fn assert_same(found: &Value, expected: &Value, keys: &[(&str, &str)], place: &str) {
     for (pointer, key) in keys {
         let value = found.pointer(pointer).unwrap_or_else(|| panic!("{place}: there is no {pointer} in {found}"));
         let expected = expected.get(key).unwrap_or_else(|| panic!("{place}: the answers have no {key}"));
@@ -53,7 +54,7 @@ fn assert_same(found: &Value, expected: &Value, keys: &[(&str, &str)], place: &s
 }
 
 /// Asserts that `found` has the rows of `expected`, no more and no fewer, in whatever order; `id` names a row.
-fn assert_rows(found: &Value, expected: &[Value], id: &[&str], keys: &[(&str, &str)]) {
+pub fn assert_rows(found: &Value, expected: &[Value], id: &[&str], keys: &[(&str, &str)]) {
     let name = |row: &Value| id.iter().map(|key| row[key].to_string()).collect::<Vec<_>>().join(" ");
     let found: BTreeMap<String, &Value> = found.as_array().unwrap().iter().map(|row| (name(row), row)).collect();
     for row in expected {
@@ -89,7 +90,7 @@ fn the_shops_own_sessions_are_those_of_the_timeout() {
     assert_eq!(answer("sessions")["same_as_given_sessions"], json!(true));
 }
 
-const FUNNEL: [(&str, &str); 7] = [
+pub const FUNNEL: [(&str, &str); 7] = [
     ("/entered", "entered"),
     ("/time_from_previous_s/mean", "from_previous_mean_s"),
     ("/time_from_previous_s/median", "from_previous_median_s"),

@@ -3,6 +3,13 @@
 
 #![allow(dead_code, reason = "each test binary that includes this file uses a part of it")]
 
+#[path = "oracle/dropoff.rs"]
+pub mod dropoff;
+#[path = "oracle/facts.rs"]
+pub mod facts;
+#[path = "oracle/paths.rs"]
+pub mod paths;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -501,7 +508,7 @@ mod tests {
     use super::*;
 
     /// "A@0 B@5=30" is two events of visitor v, the second with a value; "w/C@7" is one of visitor w.
-    fn log(text: &str) -> Vec<Event> {
+    pub fn log(text: &str) -> Vec<Event> {
         text.split_whitespace().map(one).collect()
     }
 
