@@ -43,7 +43,7 @@ fn the_step_matrix() {
     if !exists("paths") {
         return;
     }
-    let report = asked("paths", &["--matrix", "10"]);
+    let report = asked("paths", &["--matrix", "--depth", "10"]);
     assert_rows(&report["matrix"], answers("matrix"), &["position", "node"], &[("/share", "share")]);
 }
 
@@ -52,7 +52,7 @@ fn the_step_matrix_around_a_node() {
     if !exists("paths") {
         return;
     }
-    let report = asked("paths", &["--matrix", "10", "--around", "add_to_cart", "--before", "3", "--after", "3"]);
+    let report = asked("paths", &["--around", "add_to_cart", "--before", "3", "--after", "3"]);
     let rows = report["matrix"].as_array().unwrap();
     let is_end = |row: &&Value| ["(start)", "(end)"].contains(&row["node"].as_str().unwrap());
     let (ends, nodes): (Vec<&Value>, Vec<&Value>) = rows.iter().partition(is_end);

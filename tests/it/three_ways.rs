@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clickpath::analyses::conversion::ConversionSpec;
 use clickpath::analyses::dropoff::DropOffSpec;
+use clickpath::analyses::paths::PathsSpec;
 use clickpath::analyses::{KINDS, Kind, Spec};
 use clickpath::{AbandonmentSpec, CommonSpec, FlowSpec, FunnelSpec, GraphSpec, Run, SummarySpec};
 use serde_json::{Value, json};
@@ -114,6 +115,7 @@ fn by_the_library() -> Vec<Value> {
             "funnel" => ask_library::<FunnelSpec>(&mut run, options),
             "flow" => ask_library::<FlowSpec>(&mut run, options),
             "graph" => ask_library::<GraphSpec>(&mut run, options),
+            "paths" => ask_library::<PathsSpec>(&mut run, options),
             "dropoff" => ask_library::<DropOffSpec>(&mut run, options),
             "conversion" => ask_library::<ConversionSpec>(&mut run, options),
             "abandonment" => ask_library::<AbandonmentSpec>(&mut run, options),
