@@ -27,11 +27,8 @@ pub(super) fn to_polars(name: PlSmallStr, array: &ArrayRef) -> PolarsResult<Seri
 /// A polars column as an array.
 pub(super) fn from_polars(series: &Series) -> PolarsResult<ArrayRef> {
     let series = series.rechunk();
-    let field = polars_arrow::datatypes::Field::new(
-        PlSmallStr::EMPTY,
-        series.dtype().to_arrow(CompatLevel::newest()),
-        true,
-    );
+    let field =
+        polars_arrow::datatypes::Field::new(PlSmallStr::EMPTY, series.dtype().to_arrow(CompatLevel::newest()), true);
     let array = series.to_arrow(0, CompatLevel::newest());
     // SAFETY: both types are the `repr(C)` struct ArrowSchema of the C data interface, of equal size as asserted above; the value is
     // moved, so that it is released once.

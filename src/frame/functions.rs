@@ -114,9 +114,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     // Texts.
     of("LOWER", &[Text], Text, |a| first(a).str().to_lowercase()).also(&["LCASE"]),
     of("UPPER", &[Text], Text, |a| first(a).str().to_uppercase()).also(&["UCASE"]),
-    of("LENGTH", &[Text], Whole, |a| first(a).str().len_chars().cast(DataType::Int64))
-        .also(&["LEN", "CHAR_LENGTH", "CHARACTER_LENGTH"]),
-    of("TRIM", &[Text, Text], Text, |a| kernels::text(a, |a, out| kernels::trim(a, true, true, out))).also(&["BTRIM"]).least(1),
+    of("LENGTH", &[Text], Whole, |a| first(a).str().len_chars().cast(DataType::Int64)).also(&[
+        "LEN",
+        "CHAR_LENGTH",
+        "CHARACTER_LENGTH",
+    ]),
+    of("TRIM", &[Text, Text], Text, |a| kernels::text(a, |a, out| kernels::trim(a, true, true, out)))
+        .also(&["BTRIM"])
+        .least(1),
     of("LTRIM", &[Text, Text], Text, |a| kernels::text(a, |a, out| kernels::trim(a, true, false, out))).least(1),
     of("RTRIM", &[Text, Text], Text, |a| kernels::text(a, |a, out| kernels::trim(a, false, true, out))).least(1),
     of("SUBSTR", &[Text, Whole, Whole], Text, |a| kernels::text(a, kernels::substring)).also(&["SUBSTRING"]).least(2),
@@ -132,8 +137,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("ENDS_WITH", &[Text, Text], Truth, |a| two(a, |a, b| a.str().ends_with(b))).also(&["ENDSWITH"]),
     of("CONTAINS", &[Text, Text], Truth, |a| two(a, |a, b| a.str().contains_literal(b))),
     of("STRPOS", &[Text, Text], Whole, |a| kernels::whole(a, kernels::position)).also(&["INSTR"]),
-    of("REGEXP_EXTRACT", &[Text, Text, Whole], Text, regexp_extract).least(2).fixed(&[(1, Fixed::Regex), (2, Fixed::Group)]),
-    of("REGEXP_REPLACE", &[Text, Text, Text], Text, regexp_replace).fixed(&[(1, Fixed::Regex), (2, Fixed::Replacement)]),
+    of("REGEXP_EXTRACT", &[Text, Text, Whole], Text, regexp_extract)
+        .least(2)
+        .fixed(&[(1, Fixed::Regex), (2, Fixed::Group)]),
+    of("REGEXP_REPLACE", &[Text, Text, Text], Text, regexp_replace)
+        .fixed(&[(1, Fixed::Regex), (2, Fixed::Replacement)]),
     // Numbers.
     of("ABS", &[Number], Number, |a| kernels::number(a, |a| Some(a[0].number()?.abs()))),
     of("SIGN", &[Number], Number, |a| kernels::number(a, |a| a[0].number().map(kernels::sign))),
@@ -145,7 +153,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("LN", &[Number], Number, |a| kernels::number(a, |a| Some(a[0].number()?.ln()))),
     of("LOG10", &[Number], Number, |a| kernels::number(a, |a| Some(a[0].number()?.log10()))),
     of("LOG2", &[Number], Number, |a| kernels::number(a, |a| Some(a[0].number()?.log2()))),
-    of("POWER", &[Number, Number], Number, |a| kernels::number(a, |a| Some(a[0].number()?.powf(a[1].number()?)))).also(&["POW"]),
+    of("POWER", &[Number, Number], Number, |a| kernels::number(a, |a| Some(a[0].number()?.powf(a[1].number()?))))
+        .also(&["POW"]),
     of("MOD", &[Number, Number], Number, |a| kernels::number(a, |a| Some(a[0].number()? % a[1].number()?))),
     // Times.
     of("YEAR", &[Time], Whole, |a| part(a, |t| t.year())),
@@ -157,7 +166,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("MINUTE", &[Time], Whole, |a| part(a, |t| t.minute())),
     of("SECOND", &[Time], Whole, |a| part(a, |t| t.second())),
     of("ISODOW", &[Time], Whole, |a| part(a, |t| t.weekday())),
-    of("DAYOFWEEK", &[Time], Whole, |a| kernels::whole(vec![part(a, |t| t.weekday())], |a| Some(a[0].whole()? % 7))).also(&["DOW"]),
+    of("DAYOFWEEK", &[Time], Whole, |a| kernels::whole(vec![part(a, |t| t.weekday())], |a| Some(a[0].whole()? % 7)))
+        .also(&["DOW"]),
     of("DAYOFYEAR", &[Time], Whole, |a| part(a, |t| t.ordinal_day())).also(&["DOY"]),
     of("EPOCH", &[Time], Number, |a| kernels::number(a, |a| Some(a[0].whole()? as f64 / 1e6))),
     of("TO_TIMESTAMP", &[Number], Time, |a| kernels::time(kernels::whole(a, kernels::epoch))).also(&["FROM_UNIXTIME"]),
@@ -213,6 +223,5 @@ mod tests {
     fn arguments_that_are_left_out_stand_at_the_end() {
         let sound = |function: &Function| function.least <= function.takes.len() && !function.takes.is_empty();
         assert!(FUNCTIONS.iter().all(sound));
-        
     }
 }

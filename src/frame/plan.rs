@@ -208,7 +208,11 @@ impl Planner<'_> {
 
     fn case(&self, case: &Case, at: Place) -> Result<(Expr, Type)> {
         let conditions = match &case.operand {
-            None => case.cases.iter().map(|(condition, _)| self.typed(condition, Type::Truth)).collect::<Result<Vec<_>>>()?,
+            None => case
+                .cases
+                .iter()
+                .map(|(condition, _)| self.typed(condition, Type::Truth))
+                .collect::<Result<Vec<_>>>()?,
             Some(operand) => {
                 let is = |(value, _): &(Node, Node)| self.compare(Compare::Equal, operand, value, at);
                 case.cases.iter().map(is).collect::<Result<Vec<_>>>()?
@@ -246,7 +250,8 @@ impl Planner<'_> {
     fn common<'p, 'n: 'p>(&self, parts: impl Iterator<Item = &'p Planned<'n>>, at: Place) -> Result<Type> {
         let (mut types, mut exact) = (Vec::new(), true);
         for part in parts {
-            let whole = matches!(&part.node.kind, Kind::Literal(Literal::Text(text)) if text.trim().parse::<i64>().is_ok());
+            let whole =
+                matches!(&part.node.kind, Kind::Literal(Literal::Text(text)) if text.trim().parse::<i64>().is_ok());
             exact &= part.of != Type::Text || whole;
             types.push(part.of);
         }

@@ -76,7 +76,9 @@ impl Reader<'_> {
         let signs = tokens.iter().filter(|token| is_sign(&token.token)).count();
         if signs > MOST_SIGNS {
             let message = format!("it has {signs} words and signs, and at most {MOST_SIGNS} are read");
-            return Err(self.wrong(nowhere, message).hint("long lists of values are better said with IN ('a', 'b', …)"));
+            return Err(self
+                .wrong(nowhere, message)
+                .hint("long lists of values are better said with IN ('a', 'b', …)"));
         }
         if let Some(first) = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_)))
             && let Token::Word(word) = &first.token
@@ -92,9 +94,9 @@ impl Reader<'_> {
             Token::SemiColon => Err(self.wrong(place(rest.span.start), "`;` begins another statement").hint(EXAMPLE)),
             token => {
                 let message = format!("the expression ends before `{token}`");
-                Err(self.wrong(place(rest.span.start), message).hint(
-                    "join conditions with AND or OR; quote names of columns with \"…\" and texts with '…'",
-                ))
+                Err(self
+                    .wrong(place(rest.span.start), message)
+                    .hint("join conditions with AND or OR; quote names of columns with \"…\" and texts with '…'"))
             }
         }
     }
@@ -335,8 +337,7 @@ const STATEMENTS: [Keyword; 12] = [
 ];
 
 pub(super) const EXAMPLE: &str = "an expression looks like this: event = 'purchase' AND revenue > 10";
-const OPERATORS: &str =
-    "known are = <> < <= > >= AND OR NOT IN BETWEEN LIKE ILIKE REGEXP IS NULL + - * / % || CASE CAST and the functions of docs/sql.md";
+const OPERATORS: &str = "known are = <> < <= > >= AND OR NOT IN BETWEEN LIKE ILIKE REGEXP IS NULL + - * / % || CASE CAST and the functions of docs/sql.md";
 pub(super) const ONE_EVENT: &str = "an expression is asked of each event by itself, so it has no groups, no order and no other rows; counting over journeys is what the questions are for";
 
 fn statement(word: &str) -> String {
@@ -391,9 +392,11 @@ fn type_by_name(name: &str) -> Option<Type> {
     let name = name.split(['(', ' ']).next().unwrap_or_default().to_ascii_uppercase();
     Some(match name.as_str() {
         "TEXT" | "STRING" | "VARCHAR" | "CHAR" | "CHARACTER" | "NVARCHAR" => Type::Text,
-        "INT" | "INTEGER" | "BIGINT" | "SMALLINT" | "TINYINT" | "INT2" | "INT4" | "INT8" | "INT16" | "INT32" | "INT64"
-        | "SIGNED" => Type::Whole,
-        "DOUBLE" | "FLOAT" | "REAL" | "FLOAT4" | "FLOAT8" | "FLOAT32" | "FLOAT64" | "DECIMAL" | "NUMERIC" => Type::Number,
+        "INT" | "INTEGER" | "BIGINT" | "SMALLINT" | "TINYINT" | "INT2" | "INT4" | "INT8" | "INT16" | "INT32"
+        | "INT64" | "SIGNED" => Type::Whole,
+        "DOUBLE" | "FLOAT" | "REAL" | "FLOAT4" | "FLOAT8" | "FLOAT32" | "FLOAT64" | "DECIMAL" | "NUMERIC" => {
+            Type::Number
+        }
         "BOOL" | "BOOLEAN" => Type::Truth,
         "DATE" => Type::Day,
         "TIMESTAMP" | "DATETIME" | "TIMESTAMPTZ" => Type::Time,

@@ -10,7 +10,9 @@ fn batch(names: &[String]) -> Vec<ArrayRef> {
     let column = |name: &String| -> ArrayRef {
         match name.as_str() {
             "event" => Arc::new(StringArray::from(vec![Some("purchase"), Some("view"), None, Some("")])),
-            "revenue" => Arc::new(BinaryViewArray::from(vec![Some(&b"12.50"[..]), Some(b"9"), Some(b"x"), Some(b"\xff")])),
+            "revenue" => {
+                Arc::new(BinaryViewArray::from(vec![Some(&b"12.50"[..]), Some(b"9"), Some(b"x"), Some(b"\xff")]))
+            }
             "n" => Arc::new(Int64Array::from(vec![Some(1), Some(2), None, Some(4)])),
             "f" => Arc::new(Float64Array::from(vec![Some(1.5), Some(f64::NAN), None, Some(-4.0)])),
             other => panic!("{other}"),

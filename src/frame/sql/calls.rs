@@ -5,33 +5,93 @@ use sqlparser::ast::{
     TrimWhereField,
 };
 
-use super::{ONE_EVENT, Reader, span_place};
-use crate::error::{Error, Result, nearest};
 use super::super::functions::{self, Fixed, Function};
 use super::super::tree::{Case, Kind, Literal, Node, Place, TextTest};
+use super::{ONE_EVENT, Reader, span_place};
+use crate::error::{Error, Result, nearest};
 
 /// Functions over many rows.
 const AGGREGATES: &[&str] = &[
-    "ANY_VALUE", "APPROX_COUNT_DISTINCT", "ARRAY_AGG", "AVG", "BOOL_AND", "BOOL_OR", "CORR", "COUNT", "COUNT_IF", "COVAR",
-    "EVERY", "FIRST", "GROUP_CONCAT", "LAST", "LISTAGG", "MAX", "MEAN", "MEDIAN", "MIN", "MODE", "PERCENTILE_CONT",
-    "PERCENTILE_DISC", "PRODUCT", "QUANTILE", "QUANTILE_CONT", "QUANTILE_DISC", "STDDEV", "STDDEV_POP", "STDDEV_SAMP",
-    "STRING_AGG", "SUM", "VARIANCE", "VAR_POP", "VAR_SAMP",
+    "ANY_VALUE",
+    "APPROX_COUNT_DISTINCT",
+    "ARRAY_AGG",
+    "AVG",
+    "BOOL_AND",
+    "BOOL_OR",
+    "CORR",
+    "COUNT",
+    "COUNT_IF",
+    "COVAR",
+    "EVERY",
+    "FIRST",
+    "GROUP_CONCAT",
+    "LAST",
+    "LISTAGG",
+    "MAX",
+    "MEAN",
+    "MEDIAN",
+    "MIN",
+    "MODE",
+    "PERCENTILE_CONT",
+    "PERCENTILE_DISC",
+    "PRODUCT",
+    "QUANTILE",
+    "QUANTILE_CONT",
+    "QUANTILE_DISC",
+    "STDDEV",
+    "STDDEV_POP",
+    "STDDEV_SAMP",
+    "STRING_AGG",
+    "SUM",
+    "VARIANCE",
+    "VAR_POP",
+    "VAR_SAMP",
 ];
 /// Functions of the order of rows.
 const WINDOWS: &[&str] = &[
-    "CUME_DIST", "DENSE_RANK", "FIRST_VALUE", "LAG", "LAST_VALUE", "LEAD", "NTH_VALUE", "NTILE", "PERCENT_RANK", "RANK",
+    "CUME_DIST",
+    "DENSE_RANK",
+    "FIRST_VALUE",
+    "LAG",
+    "LAST_VALUE",
+    "LEAD",
+    "NTH_VALUE",
+    "NTILE",
+    "PERCENT_RANK",
+    "RANK",
     "ROW_NUMBER",
 ];
 /// Functions that give something else each time.
 const RANDOM: &[&str] = &["GEN_RANDOM_UUID", "NEWID", "RAND", "RANDOM", "UUID"];
 /// Functions of the time of asking.
 const NOW: &[&str] = &[
-    "CURDATE", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURTIME", "GETDATE", "LOCALTIME", "LOCALTIMESTAMP",
-    "NOW", "SYSDATE", "TODAY",
+    "CURDATE",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURTIME",
+    "GETDATE",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "NOW",
+    "SYSDATE",
+    "TODAY",
 ];
 /// Functions with a part of the tree of their own.
-const SPECIAL: &[&str] =
-    &["COALESCE", "IFNULL", "NVL", "NULLIF", "IF", "IIF", "IFF", "GREATEST", "LEAST", "REGEXP_LIKE", "REGEXP_MATCHES", "DATE_PART"];
+const SPECIAL: &[&str] = &[
+    "COALESCE",
+    "IFNULL",
+    "NVL",
+    "NULLIF",
+    "IF",
+    "IIF",
+    "IFF",
+    "GREATEST",
+    "LEAST",
+    "REGEXP_LIKE",
+    "REGEXP_MATCHES",
+    "DATE_PART",
+];
 
 impl Reader<'_> {
     pub(super) fn function(&mut self, call: &Call, at: Place) -> Result<Kind> {
@@ -52,7 +112,11 @@ impl Reader<'_> {
                 other => return Err(self.wrong(at, format!("{name} cannot take `{other}`"))),
             }
         }
-        if SPECIAL.contains(&name.as_str()) { self.special(&name, &arguments, at) } else { self.plain(&name, &arguments, at) }
+        if SPECIAL.contains(&name.as_str()) {
+            self.special(&name, &arguments, at)
+        } else {
+            self.plain(&name, &arguments, at)
+        }
     }
 
     /// Refuses what does not look at one row, with its name.
@@ -120,14 +184,18 @@ impl Reader<'_> {
                 let unit = self.fixed_text(value, "a unit of time")?.to_ascii_lowercase();
                 if !functions::UNITS.contains(&unit.as_str()) {
                     let known = functions::UNITS.join(", ");
-                    return Err(self.wrong(at, format!("{unit:?} is not a unit of time")).hint(format!("known are {known}")));
+                    return Err(self
+                        .wrong(at, format!("{unit:?} is not a unit of time"))
+                        .hint(format!("known are {known}")));
                 }
                 unit
             }
             Some((_, Fixed::Format)) => {
                 let format = self.fixed_text(value, "a format")?;
                 if chrono::format::StrftimeItems::new(&format).any(|item| item == chrono::format::Item::Error) {
-                    return Err(self.wrong(at, format!("{format:?} is not a format")).hint("use strftime's signs: '%Y-%m'"));
+                    return Err(self
+                        .wrong(at, format!("{format:?} is not a format"))
+                        .hint("use strftime's signs: '%Y-%m'"));
                 }
                 format
             }

@@ -3,10 +3,10 @@
 use regex::RegexBuilder;
 use sqlparser::ast::{DataType, DateTimeField, Expr, Interval, TypedString, Value, ValueWithSpan};
 
-use super::{Reader, negated_if, span_place, type_by_name};
-use crate::error::Result;
 use super::super::kernels::read_time;
 use super::super::tree::{Kind, Literal, Node, Place, Span, TextTest, Type};
+use super::{Reader, negated_if, span_place, type_by_name};
+use crate::error::Result;
 use sqlparser::ast::Spanned;
 
 /// Whole numbers up to this size are numbers without loss.
