@@ -19,7 +19,7 @@ use rayon::ThreadPoolBuilder;
 use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::events::{Account, Clock, Mapping, PageRule, Reading, Reject, Roles, Scan, Tally, by_name};
+use crate::events::{Account, Clock, Mapping, PageRule, Reading, Reject, Roles, Scan, Tally, by_name, with_derived};
 use crate::journeys::{Names, Needs};
 use crate::reports::{Answer, RowWriter};
 use crate::sources::{self, Source, TextOptions};
@@ -139,7 +139,8 @@ pub fn run_with_rows(
     let mut needs = Needs::default();
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check(&needs)?;
-    let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
+    let Scan { filter, derived, .. } = input.reading.scan.clone();
+    let reading = Reading { scan: Scan { filter, derived, ..needs.scan.clone() }, ..input.reading.clone() };
     let files = open(input, &reading.scan)?;
     progress.total_bytes.store(files.iter().map(|file| file.source.bytes()).sum(), Ordering::Relaxed);
     let pool = ThreadPoolBuilder::new().num_threads(limits.threads).build().map_err(|e| Error::bug(e.to_string()))?;
@@ -241,7 +242,8 @@ struct OpenFile {
 fn open(input: &Input, scan: &Scan) -> Result<Vec<OpenFile>> {
     let open = |path: &PathBuf| {
         let source = sources::open(path, &input.text)?;
-        let named = |name: &String| by_name(source.columns(), name).map(|_| ());
+        let columns = with_derived(source.columns(), &scan.derived).map_err(|e| e.within(path.display()))?;
+        let named = |name: &String| by_name(&columns, name).map(|_| ());
         input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
         let mapping = Mapping::new(source.columns(), &input.roles, scan).map_err(|e| e.within(path.display()))?;
         let facts = FileFacts {
