@@ -6,7 +6,7 @@
 //! use clickpath::pipeline::{self, Asked, Input, Limits, Progress};
 //!
 //! # fn main() -> clickpath::error::Result<()> {
-//! let steps = Some("catalog > product_view > add_to_cart > purchase".to_owned());
+//! let steps = Some("catalog > product_view > add_to_cart > purchase".into());
 //! let funnel = FunnelSpec { steps, ..FunnelSpec::default() };
 //! let common = CommonSpec::default().resolve(false)?;
 //! let asked = [Asked { name: "purchase".to_owned(), question: funnel.resolve(common)? }];
