@@ -197,7 +197,7 @@ pub fn run_with_rows(
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check_limits(&needs)?;
     let spill = Arc::new(limits.spill_dir.as_deref().map_or_else(|| Ok(Spill::new()), Spill::within)?);
-    let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
+    let reading = Reading { scan: whole_scan(input, &needs), ..input.reading.clone() };
     let Opened { files, notes: input_notes } = open(input, &reading.scan)?;
     if let (true, Some(note)) = (limits.strict, input_notes.first()) {
         return Err(Error::mapping(note).hint("--strict makes this an error"));
@@ -304,6 +304,12 @@ impl Stopwatch {
         let now = Instant::now();
         now - std::mem::replace(&mut self.0, now)
     }
+}
+
+/// What the questions need, and the filter and the derived columns of the input.
+fn whole_scan(input: &Input, needs: &Needs) -> Scan {
+    let Scan { filter, derived, .. } = input.reading.scan.clone();
+    Scan { filter, derived, ..needs.scan.clone() }
 }
 
 /// Conditions are bits of one word.

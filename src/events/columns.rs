@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::derived::{Derived, Layout, Visible, with_derived};
 use super::predicate::Condition;
 use super::raw::{UseAs, Wanted};
 use crate::error::{Error, Result, nearest};
+use crate::frame::Expression;
 
 /// The columns as the user named them; a role that is not named is guessed from [`Role::guesses`].
 ///
@@ -64,6 +66,14 @@ impl Role {
         }
     }
 
+    pub(super) fn use_as(self) -> UseAs {
+        match self {
+            Role::Visitor | Role::Session => UseAs::Ids,
+            Role::Event | Role::Page => UseAs::Names,
+            Role::Time | Role::Value => UseAs::Values,
+        }
+    }
+
     /// Common names of such a column, best first. Names of one group are equally good: two of them in one file are ambiguous.
     ///
     /// A session column is never guessed: in some systems that name holds the visitor.
@@ -109,13 +119,23 @@ pub struct Scan {
     pub dimensions: Vec<String>,
     /// Conditions on single events, on columns by name.
     pub conditions: Vec<Condition>,
+    /// Only events that fulfil this are used.
+    pub filter: Option<Expression>,
+    /// Columns that are made of others, those first that others are made of.
+    pub derived: Vec<Derived>,
 }
 
 impl Scan {
-    /// The names of the columns that questions name, beside those of roles.
+    /// The names of the columns that questions, the filter and derived columns name, beside those of roles.
     pub fn named(&self) -> impl Iterator<Item = &str> {
-        let conditions = self.conditions.iter().map(|condition| condition.column.as_str());
-        self.dimensions.iter().map(String::as_str).chain(conditions)
+        let expressions = self.filter.iter().chain(self.derived.iter().map(|derived| &derived.expression));
+        let sql = expressions.flat_map(Expression::columns);
+        let conditions = self.conditions.iter().flat_map(Condition::columns);
+        let plain = conditions.chain(sql).map(String::as_str);
+        let is_role = |name: &&str| Role::ALL.iter().any(|role| role.name().eq_ignore_ascii_case(name));
+        let is_derived = |name: &&str| self.derived.iter().any(|derived| derived.name.eq_ignore_ascii_case(name));
+        let named = self.dimensions.iter().map(String::as_str).chain(plain.filter(move |name| !is_role(name)));
+        named.filter(move |name| !is_derived(name))
     }
 
     /// Whether a role is read.
@@ -152,12 +172,27 @@ pub struct Mapping {
     pub value: Option<usize>,
     pub session: Option<usize>,
     pub dimensions: Vec<usize>,
-    pub conditions: Vec<usize>,
+    /// The columns that each condition looks at.
+    pub conditions: Vec<Vec<Seen>>,
+    /// The columns that the filter looks at.
+    pub(super) filter: Vec<Seen>,
+    pub(super) layout: Layout,
+}
+
+/// A column as a condition sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its place in the batches that are read.
+    pub place: usize,
+    /// The role whose values are meant: its times are times, its pages are normalised. None: the values as they stand in the file.
+    pub role: Option<Role>,
 }
 
 impl Mapping {
     /// Finds the columns that `scan` needs among the `columns` of a file.
     pub fn new(columns: &[String], roles: &Roles, scan: &Scan) -> Result<Mapping> {
+        let file = columns.len();
+        let columns = &with_derived(columns, &scan.derived)?[..];
         let mut wanted = Vec::new();
         let mut want = |column: Option<usize>, use_as| column.map(|column| place(&mut wanted, column, use_as));
         let required = |role| find(columns, roles, role)?.ok_or_else(|| missing(columns, role));
@@ -177,8 +212,18 @@ impl Mapping {
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
         let mut named = |name: &str, use_as| Ok(place(&mut wanted, by_name(columns, name)?, use_as));
         let dimensions = scan.dimensions.iter().map(|name| named(name, UseAs::Names)).collect::<Result<_>>()?;
-        let conditions = scan.conditions.iter().map(|c| named(&c.column, UseAs::Values)).collect::<Result<_>>()?;
-        Ok(Mapping { wanted, visitor, time, event, page, value, session, dimensions, conditions })
+        let visible = Visible { columns, known: columns.len(), roles };
+        let conditions = scan.conditions.iter().map(|condition| match condition {
+            Condition::Compare { column, .. } => {
+                Ok(vec![Seen { place: place(&mut wanted, by_name(columns, column)?, UseAs::Values), role: None }])
+            }
+            Condition::Sql(expression) => visible.seen(&mut wanted, expression),
+        });
+        let conditions = conditions.collect::<Result<_>>()?;
+        let filter = scan.filter.as_ref().map(|filter| visible.seen(&mut wanted, filter)).transpose()?;
+        let filter = filter.unwrap_or_default();
+        let layout = Layout::new(&mut wanted, file, &visible, &scan.derived)?;
+        Ok(Mapping { wanted, visitor, time, event, page, value, session, dimensions, conditions, filter, layout })
     }
 }
 
@@ -197,7 +242,11 @@ impl Mapping {
 
     /// Each role or dimension that is read and the name of its column, for people.
     pub fn roles(&self, columns: &[String], scan: &Scan) -> Vec<(String, String)> {
-        let name = |at: usize| columns[self.wanted[at].column].clone();
+        let column = |at: usize| self.layout.column(at, &self.wanted, columns.len());
+        let name = |at: usize| {
+            let derived = |number: usize| scan.derived[number].name.clone();
+            columns.get(column(at)).cloned().unwrap_or_else(|| derived(column(at) - columns.len()))
+        };
         let roles = Role::ALL.iter().filter_map(|role| Some((role.name().to_owned(), name(self.role(*role)?))));
         let roles: Vec<_> = roles.collect();
         let dimensions = scan.dimensions.iter().zip(&self.dimensions);
@@ -207,7 +256,8 @@ impl Mapping {
     }
 }
 
-fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
+/// The place of a column among those that are wanted.
+pub(super) fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
     wanted.iter().position(|known| known.column == column).unwrap_or_else(|| {
         wanted.push(Wanted { column, use_as });
         wanted.len() - 1

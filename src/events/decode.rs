@@ -2,22 +2,25 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::{DataType, TimeUnit};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::Account;
 use super::batch::{Columns, EventBatch};
 use super::columns::{Mapping, Scan};
+use super::derived;
 use super::names::{Dictionaries, NameColumn, NameReader};
 use super::page::PageRule;
-use super::predicate::Test;
+use super::predicate::{Condition, Test};
 use super::raw::{Origin, RawBatch, Reason, Reject};
+use super::sql::SqlColumns;
 use super::texts::{Texts, amounts, times};
 use super::timestamp::Clock;
 use crate::budget::Budget;
 use crate::dictionary::Cache;
 use crate::error::Result;
+use crate::frame::Evaluator;
 use crate::ids::{Code, NO_VALUE, VisitorId};
 
 /// How the records of a run are read.
@@ -39,12 +42,33 @@ pub struct Decoder<'r> {
     reading: &'r Reading,
     budget: &'r Budget,
     clock: Clock,
-    /// Each condition, and for the values met whether it holds: it is tested once per distinct value.
-    tests: Vec<(Test, Cache)>,
+    tests: Vec<ConditionTest>,
+    sql: SqlColumns<'r>,
+    /// The filter, and which rows of the batch fulfil it.
+    filter: Option<(Evaluator, BooleanArray)>,
+    derived: Vec<Evaluator>,
     names: NameReader<'r>,
     keep: Vec<u32>,
     scratch: String,
     tally: Tally,
+}
+
+/// A condition made ready for many batches.
+enum ConditionTest {
+    /// A comparison, and for the values met whether it holds: it is tested once per distinct value.
+    Compare(Test, Cache),
+    Sql(Box<Evaluator>),
+}
+
+impl ConditionTest {
+    fn new(condition: &Condition) -> Self {
+        match condition {
+            Condition::Compare { comparison, literal, .. } => {
+                ConditionTest::Compare(Test::new(*comparison, literal), Cache::default())
+            }
+            Condition::Sql(expression) => ConditionTest::Sql(Box::new(Evaluator::new(expression))),
+        }
+    }
 }
 
 /// What reading counted and found beside the events.
@@ -76,7 +100,10 @@ impl<'r> Decoder<'r> {
     pub fn new(reading: &'r Reading, dictionaries: &'r Dictionaries, budget: &'r Budget) -> Self {
         Decoder {
             clock: reading.clock.clone(),
-            tests: reading.scan.conditions.iter().map(|condition| (Test::new(condition), Cache::default())).collect(),
+            tests: reading.scan.conditions.iter().map(ConditionTest::new).collect(),
+            sql: SqlColumns::new(reading),
+            filter: reading.scan.filter.as_ref().map(|sql| (Evaluator::new(sql), BooleanArray::new_null(0))),
+            derived: reading.scan.derived.iter().map(|derived| Evaluator::new(&derived.expression)).collect(),
             names: NameReader::new(reading, dictionaries, budget),
             keep: Vec::new(),
             scratch: String::new(),
@@ -92,11 +119,20 @@ impl<'r> Decoder<'r> {
         self.tally
     }
 
+    /// Puts the derived columns that are needed into a batch as it was read; then it can be decoded.
+    pub fn derive(&mut self, raw: &mut RawBatch, mapping: &Mapping) -> Result<()> {
+        derived::derive(raw, mapping, &mut self.sql, &mut self.derived)
+    }
+
     /// Appends the events of `raw`, a part of file number `file`, to `batch`.
     pub fn decode(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, batch: &mut EventBatch) -> Result<()> {
+        self.sql.begin();
         self.tally.account.records += raw.rows as u64 + raw.rejected.len() as u64;
         for reject in &raw.rejected {
             self.reject(file, reject.clone())?;
+        }
+        if let Some((filter, fits)) = &mut self.filter {
+            *fits = filter.matches(&self.sql.columns(raw, &mapping.filter)?, raw.rows)?;
         }
         let before = batch.columns.len();
         self.times(file, raw, mapping, &mut batch.columns.time)?;
@@ -155,7 +191,7 @@ impl<'r> Decoder<'r> {
         Ok(())
     }
 
-    /// Reads the visitors of the kept rows and drops the rows that have none.
+    /// Reads the visitors of the kept rows and drops the rows that have none, and those that the filter leaves out.
     fn visitors(
         &mut self,
         file: usize,
@@ -171,6 +207,9 @@ impl<'r> Decoder<'r> {
         for at in 0..keep.len() {
             let row = keep[at];
             match visitor(&texts, row as usize, &mut scratch) {
+                Ok(_) if self.filter.as_ref().is_some_and(|(_, fits)| !fits.value(row as usize)) => {
+                    self.tally.account.filtered += 1;
+                }
                 Ok(id) => {
                     batch.keys.push(id);
                     if kept != at {
@@ -247,12 +286,23 @@ impl<'r> Decoder<'r> {
     fn bits(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], out: &mut Vec<u64>) -> Result<()> {
         let start = out.len();
         out.resize(start + keep.len(), 0);
-        for (bit, ((test, known), &at)) in self.tests.iter_mut().zip(&mapping.conditions).enumerate() {
-            let texts = Texts::new(&raw.columns[at])?;
-            let holds = |value: &[u8]| Ok(u32::from(std::str::from_utf8(value).is_ok_and(|value| test.holds(value))));
-            for (bits, &row) in out[start..].iter_mut().zip(keep) {
-                let Some(value) = texts.get(row as usize, &mut self.scratch) else { continue };
-                *bits |= u64::from(known.get(value, holds)?) << bit;
+        for (bit, (test, seen)) in self.tests.iter_mut().zip(&mapping.conditions).enumerate() {
+            let out = out[start..].iter_mut().zip(keep);
+            match test {
+                ConditionTest::Compare(test, known) => {
+                    let texts = Texts::new(&raw.columns[seen[0].place])?;
+                    let holds =
+                        |value: &[u8]| Ok(u32::from(std::str::from_utf8(value).is_ok_and(|value| test.holds(value))));
+                    for (bits, &row) in out {
+                        let Some(value) = texts.get(row as usize, &mut self.scratch) else { continue };
+                        *bits |= u64::from(known.get(value, holds)?) << bit;
+                    }
+                }
+                ConditionTest::Sql(evaluator) => {
+                    let columns = self.sql.columns(raw, seen)?;
+                    let holds = evaluator.matches(&columns, raw.rows)?;
+                    out.for_each(|(bits, &row)| *bits |= u64::from(holds.value(row as usize)) << bit);
+                }
             }
         }
         Ok(())
@@ -290,7 +340,7 @@ fn visitor<'t>(texts: &'t Texts<'_>, row: usize, scratch: &'t mut String) -> Res
 }
 
 /// Session ids that say "none" in exports that have no null for it.
-const NO_SESSION: [&[u8]; 5] = [b"", b"-1", b"null", b"NULL", b"(not set)"];
+pub(super) const NO_SESSION: [&[u8]; 5] = [b"", b"-1", b"null", b"NULL", b"(not set)"];
 
 /// Session ids as 64-bit hashes; 0 is none. They are compared within one visitor only: with a thousand sessions of one visitor the
 /// chance that two of them meet is below 10⁻¹³.

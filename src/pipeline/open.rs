@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{FileFacts, Input, InputFile};
 use crate::error::Result;
-use crate::events::{Mapping, Role, Scan, by_name, position};
+use crate::events::{Mapping, Role, Scan, by_name, position, with_derived};
 use crate::sources::{self, Constant, Source, TextOptions, with_constants};
 
 /// A file that is ready to be read.
@@ -96,7 +96,8 @@ fn lacks(first: &Path, count: usize, what: &str) -> String {
 }
 
 fn map(input: &Input, scan: &Scan, path: &Path, source: Box<dyn Source>) -> Result<OpenFile> {
-    let named = |name: &String| by_name(source.columns(), name).map(|_| ());
+    let columns = with_derived(source.columns(), &scan.derived).map_err(|e| e.within(path.display()))?;
+    let named = |name: &String| by_name(&columns, name).map(|_| ());
     input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
     let mapping = Mapping::new(source.columns(), &input.roles, scan).map_err(|e| e.within(path.display()))?;
     let facts = FileFacts {
