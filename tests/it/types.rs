@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::support::{Run, answer_in, clickpath, shop};
 
 /// Questions that between them have every table.
-const QUESTIONS: [&[&str]; 8] = [
+const QUESTIONS: [&[&str]; 9] = [
     &["inspect"],
     &["summary", "--by", "platform"],
     &["funnel", "--steps", "add_to_cart > purchase"],
@@ -18,6 +18,7 @@ const QUESTIONS: [&[&str]; 8] = [
     &["abandonment"],
     &["conversion", "--goal", "purchase"],
     &["dropoff", "--error", "cart", "--goal", "purchase"],
+    &["paths", "--matrix"],
 ];
 
 const HEADER: &str = "user_id,timestamp,event,platform,value\n";
