@@ -31,7 +31,7 @@ fn fill(into: &mut impl Write, start: &str, middle: &str, mebibytes: usize, end:
 /// A run with no more than so many MiB of address space, by one thread.
 fn confined(mebibytes: usize, args: &[&str]) -> Run {
     let mut shell = neutral(Command::new("bash"), root());
-    let script = format!("ulimit -v {}; exec \"$@\"", mebibytes * 1024);
+    let script = format!("ulimit -d {}; exec \"$@\"", mebibytes * 1024);
     let program = env!("CARGO_BIN_EXE_clickpath");
     shell.args(["-c", &script, "bash", program]);
     Run::of(&mut shell, &[args, &["--threads", "1", "--memory", "64MiB", "--format", "json"]].concat())

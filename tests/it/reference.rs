@@ -28,7 +28,7 @@ fn every_flag_of_every_help_text_stands_in_the_reference() {
     for (name, section) in reference.split("\n## clickpath ").skip(1).map(|part| part.split_once('\n').unwrap()) {
         let help = answer_in(root(), &[name, "--help"]);
         // What begins with a blank behind the sign is one of the values of a flag.
-        let is_flag = |line: &&str| line.starts_with('-') && !line.starts_with("- ");
+        let is_flag = |line: &&str| line.starts_with('-') && !line.starts_with("- ") && line.contains("--");
         for line in help.lines().map(str::trim_start).filter(is_flag) {
             let flag = line.split_whitespace().find(|word| word.starts_with("--")).unwrap();
             let shown = [format!("{flag}`"), format!("{flag} ")].iter().any(|shown| reference.contains(shown));

@@ -1,7 +1,7 @@
 //! Paths and the step matrix, by plain loops.
 //!
 //! Readings that the definitions leave open:
-//! - A journey in which no event has a node (or every node is hidden) has no path: it counts in no path, in no column, and not in `total`.
+//! - A journey in which no event has a node (or every node is hidden) has no path: it counts in no path and in no column, but in `total`: shares are of all journeys.
 //! - Equal counts are ordered by the nodes of the path, one after another, by bytes.
 //! - The columns before an anchor hold the journeys that begin later as `(start)`; `(end)` is for those that ended before.
 //! - The anchor is the first place of the node, and the shares of a matrix around it are of the journeys that have it.
@@ -56,7 +56,7 @@ pub struct PathCount {
     pub visitors: usize,
 }
 
-/// Whole paths: the most frequent first, equal ones by their nodes; and how many journeys have a path.
+/// Whole paths: the most frequent first, equal ones by their nodes; and how many journeys there are.
 pub fn paths(journeys: &[Vec<Event>], view: &View<'_>) -> (Vec<(Vec<String>, PathCount)>, usize) {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     let mut who: BTreeMap<Vec<String>, BTreeSet<&str>> = BTreeMap::new();
@@ -68,7 +68,7 @@ pub fn paths(journeys: &[Vec<Event>], view: &View<'_>) -> (Vec<(Vec<String>, Pat
         *counts.entry(path.clone()).or_default() += 1;
         who.entry(path).or_default().insert(&journey[0].visitor);
     }
-    let total = counts.values().sum();
+    let total = journeys.len();
     let visitors = |path: &Vec<String>| who[path].len();
     let mut found: Vec<(Vec<String>, PathCount)> =
         counts.iter().map(|(path, &count)| (path.clone(), PathCount { count, visitors: visitors(path) })).collect();
