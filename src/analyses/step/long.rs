@@ -14,7 +14,7 @@ use crate::journeys::{Condition, glob};
 
 /// Steps as written: a text, or in a job file a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "steps are a string, or a list of strings and tables")]
 pub enum StepsSpec {
     /// `view_item > purchase`
     Text(String),

@@ -52,8 +52,10 @@ impl Log {
     /// The same log with fewer events.
     pub fn only(&self, keep: impl Fn(&Event) -> bool) -> Log {
         let events: Vec<Event> = self.events.iter().filter(|event| keep(event)).cloned().collect();
-        // Whether page views have names is decided by the events that are used.
-        let named = self.page_views.is_empty() || events.iter().any(|event| PAGE_VIEW.contains(&event.event.as_str()));
+        // Whether page views have names is decided by the events of the file that are used; where many logs lie together, one has them.
+        let named = self.page_views.is_empty()
+            || !is_alone(self)
+            || events.iter().any(|event| PAGE_VIEW.contains(&event.event.as_str()));
         Log { seed: self.seed, events, page_views: if named { self.page_views } else { &[] } }
     }
 }

@@ -1,7 +1,8 @@
 //! Paths and the step matrix, by plain loops.
 //!
 //! Readings that the definitions leave open:
-//! - A journey in which no event has a node (or every node is hidden) has no path: it counts in no path and in no column, but in `total`: shares are of all journeys.
+//! - A journey in which no event has a node (or every node is hidden) has no path: it counts in no path, but in `total`, and in
+//!   the matrix it is at its end from the first column on: shares are of all journeys.
 //! - Equal counts are ordered by the nodes of the path, one after another, by bytes.
 //! - The columns before an anchor hold the journeys that begin later as `(start)`; `(end)` is for those that ended before.
 //! - The anchor is the first place of the node, and the shares of a matrix around it are of the journeys that have it.
@@ -87,10 +88,7 @@ pub struct Matrix {
 pub fn matrix(journeys: &[Vec<Event>], view: &View<'_>, depth: i64) -> Matrix {
     let mut matrix = Matrix::default();
     for journey in journeys {
-        let path = nodes_of(journey, view);
-        if !path.is_empty() {
-            matrix.add(&path, 1, 1..=depth);
-        }
+        matrix.add(&nodes_of(journey, view), 1, 1..=depth);
     }
     matrix
 }
@@ -152,7 +150,7 @@ mod tests {
         let (found, total) = paths(&journeys, &view(Repeats::First));
         let shown: Vec<String> =
             found.iter().map(|(path, of)| format!("{} {} {}", text(path), of.count, of.visitors)).collect();
-        assert_eq!((shown, total), (vec!["B 3 2".into(), "A>B 2 1".into(), "A 1 1".into()], 6));
+        assert_eq!((shown, total), (vec!["B 3 2".into(), "A>B 2 1".into(), "A 1 1".into()], 7));
     }
 
     #[test]
@@ -160,9 +158,9 @@ mod tests {
         let journeys = [log("A@0 B@1"), log("A@9"), log("X@0"), log("C@0 A@1 B@2 A@3")];
         let found = matrix(&journeys, &view(Repeats::First), 2);
         let cell = |matrix: &Matrix, position, node: &str| matrix.cells.get(&(position, node.to_owned())).copied();
-        assert_eq!(found.journeys, 3);
-        assert_eq!([cell(&found, 1, "A"), cell(&found, 1, "C")], [Some(2), Some(1)]);
-        assert_eq!([cell(&found, 2, "A"), cell(&found, 2, "B"), cell(&found, 2, "(end)")], [Some(1); 3]);
+        assert_eq!(found.journeys, 4);
+        assert_eq!([cell(&found, 1, "A"), cell(&found, 1, "C"), cell(&found, 1, "(end)")], [Some(2), Some(1), Some(1)]);
+        assert_eq!([cell(&found, 2, "A"), cell(&found, 2, "B"), cell(&found, 2, "(end)")], [Some(1), Some(1), Some(2)]);
         let around = matrix_around(&journeys, &view(Repeats::First), "B", 2, 1);
         assert_eq!(around.journeys, 2);
         assert_eq!([cell(&around, -2, "(start)"), cell(&around, -2, "C")], [Some(1); 2]);
