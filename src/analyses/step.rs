@@ -242,7 +242,7 @@ impl<'a> Parser<'a> {
         let column = self.name("a column")?;
         let sign = Comparison::SIGNS.iter().find(|(sign, _)| self.eat(sign));
         let (_, comparison) = sign.ok_or_else(|| self.wrong("a comparison (= != < <= > >=)"))?;
-        Ok(Condition { column, comparison: *comparison, literal: self.name("a value")? })
+        Ok(Condition::Compare { column, comparison: *comparison, literal: self.name("a value")? })
     }
 
     /// A quoted or bare name.

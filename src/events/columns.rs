@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::predicate::Condition;
 use super::raw::{UseAs, Wanted};
 use crate::error::{Error, Result, nearest};
+use crate::frame::Expression;
 
 /// The columns as the user named them; a role that is not named is guessed from [`Role::guesses`].
 ///
@@ -64,6 +65,14 @@ impl Role {
         }
     }
 
+    fn use_as(self) -> UseAs {
+        match self {
+            Role::Visitor | Role::Session => UseAs::Ids,
+            Role::Event | Role::Page => UseAs::Names,
+            Role::Time | Role::Value => UseAs::Values,
+        }
+    }
+
     /// Common names of such a column, best first. Names of one group are equally good: two of them in one file are ambiguous.
     ///
     /// A session column is never guessed: in some systems that name holds the visitor.
@@ -114,19 +123,38 @@ pub struct Scan {
 impl Scan {
     /// The names of the columns that questions name, beside those of roles.
     pub fn named(&self) -> impl Iterator<Item = &str> {
-        let conditions = self.conditions.iter().map(|condition| condition.column.as_str());
-        self.dimensions.iter().map(String::as_str).chain(conditions)
+        let is_role = |name: &str| Role::ALL.iter().any(|role| role.name().eq_ignore_ascii_case(name));
+        let compared = self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Compare { column, .. } => Some(column.as_str()),
+            Condition::Sql(_) => None,
+        });
+        let sql = self.sql().flat_map(Expression::columns).map(String::as_str).filter(move |name| !is_role(name));
+        self.dimensions.iter().map(String::as_str).chain(compared).chain(sql)
+    }
+
+    /// The SQL expressions that are evaluated.
+    fn sql(&self) -> impl Iterator<Item = &Expression> {
+        self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Sql(expression) => Some(expression),
+            Condition::Compare { .. } => None,
+        })
+    }
+
+    /// Whether SQL names a role.
+    pub fn asks(&self, role: Role) -> bool {
+        self.sql().flat_map(Expression::columns).any(|name| role.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether a role is read.
     pub fn reads(&self, role: Role) -> bool {
-        match role {
+        let read = match role {
             Role::Visitor | Role::Time => true,
             Role::Event => self.event || self.event_required,
             Role::Page => self.page || self.page_required,
             Role::Value => self.value,
             Role::Session => self.session,
-        }
+        };
+        read || self.asks(role)
     }
 
     /// Whether every file must have a role.
@@ -152,7 +180,17 @@ pub struct Mapping {
     pub value: Option<usize>,
     pub session: Option<usize>,
     pub dimensions: Vec<usize>,
-    pub conditions: Vec<usize>,
+    /// The columns that each condition looks at.
+    pub conditions: Vec<Vec<Seen>>,
+}
+
+/// A column as a condition sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its place in the batches that are read.
+    pub place: usize,
+    /// The role whose values are meant: its times are times, its pages are normalised. None: the values as they stand in the file.
+    pub role: Option<Role>,
 }
 
 impl Mapping {
@@ -177,7 +215,13 @@ impl Mapping {
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
         let mut named = |name: &str, use_as| Ok(place(&mut wanted, by_name(columns, name)?, use_as));
         let dimensions = scan.dimensions.iter().map(|name| named(name, UseAs::Names)).collect::<Result<_>>()?;
-        let conditions = scan.conditions.iter().map(|c| named(&c.column, UseAs::Values)).collect::<Result<_>>()?;
+        let conditions = scan.conditions.iter().map(|condition| match condition {
+            Condition::Compare { column, .. } => {
+                Ok(vec![Seen { place: place(&mut wanted, by_name(columns, column)?, UseAs::Values), role: None }])
+            }
+            Condition::Sql(expression) => seen(&mut wanted, columns, roles, expression),
+        });
+        let conditions = conditions.collect::<Result<_>>()?;
         Ok(Mapping { wanted, visitor, time, event, page, value, session, dimensions, conditions })
     }
 }
@@ -205,6 +249,21 @@ impl Mapping {
         let new: Vec<_> = dimensions.filter(|(_, column)| roles.iter().all(|(_, known)| known != column)).collect();
         [roles, new].concat()
     }
+}
+
+/// The columns that an SQL expression looks at: roles, and columns by their own names. A role that the file has wins.
+fn seen(wanted: &mut Vec<Wanted>, columns: &[String], roles: &Roles, sql: &Expression) -> Result<Vec<Seen>> {
+    let one = |name: &String| {
+        let role = Role::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name));
+        if let Some(role) = role
+            && let Some(column) = find(columns, roles, role)?
+        {
+            return Ok(Seen { place: place(wanted, column, role.use_as()), role: Some(role) });
+        }
+        let column = by_name(columns, name).map_err(|error| error.within(format!("in the SQL {:?}", sql.text())))?;
+        Ok(Seen { place: place(wanted, column, UseAs::Values), role: None })
+    };
+    sql.columns().iter().map(one).collect()
 }
 
 fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {

@@ -11,13 +11,15 @@ use super::batch::{Columns, EventBatch};
 use super::columns::{Mapping, Scan};
 use super::names::{Dictionaries, NameColumn, NameReader};
 use super::page::PageRule;
-use super::predicate::Test;
+use super::predicate::{Condition, Test};
 use super::raw::{Origin, RawBatch, Reason, Reject};
+use super::sql::SqlColumns;
 use super::texts::{Texts, amounts, times};
 use super::timestamp::Clock;
 use crate::budget::Budget;
 use crate::dictionary::Cache;
 use crate::error::Result;
+use crate::frame::Evaluator;
 use crate::ids::{Code, NO_VALUE, VisitorId};
 
 /// How the records of a run are read.
@@ -39,12 +41,30 @@ pub struct Decoder<'r> {
     reading: &'r Reading,
     budget: &'r Budget,
     clock: Clock,
-    /// Each condition, and for the values met whether it holds: it is tested once per distinct value.
-    tests: Vec<(Test, Cache)>,
+    tests: Vec<ConditionTest>,
+    sql: SqlColumns<'r>,
     names: NameReader<'r>,
     keep: Vec<u32>,
     scratch: String,
     tally: Tally,
+}
+
+/// A condition made ready for many batches.
+enum ConditionTest {
+    /// A comparison, and for the values met whether it holds: it is tested once per distinct value.
+    Compare(Test, Cache),
+    Sql(Box<Evaluator>),
+}
+
+impl ConditionTest {
+    fn new(condition: &Condition) -> Self {
+        match condition {
+            Condition::Compare { comparison, literal, .. } => {
+                ConditionTest::Compare(Test::new(*comparison, literal), Cache::default())
+            }
+            Condition::Sql(expression) => ConditionTest::Sql(Box::new(Evaluator::new(expression))),
+        }
+    }
 }
 
 /// What reading counted and found beside the events.
@@ -76,7 +96,8 @@ impl<'r> Decoder<'r> {
     pub fn new(reading: &'r Reading, dictionaries: &'r Dictionaries, budget: &'r Budget) -> Self {
         Decoder {
             clock: reading.clock.clone(),
-            tests: reading.scan.conditions.iter().map(|condition| (Test::new(condition), Cache::default())).collect(),
+            tests: reading.scan.conditions.iter().map(ConditionTest::new).collect(),
+            sql: SqlColumns::new(reading),
             names: NameReader::new(reading, dictionaries, budget),
             keep: Vec::new(),
             scratch: String::new(),
@@ -94,6 +115,7 @@ impl<'r> Decoder<'r> {
 
     /// Appends the events of `raw`, a part of file number `file`, to `batch`.
     pub fn decode(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, batch: &mut EventBatch) -> Result<()> {
+        self.sql.begin();
         self.tally.account.records += raw.rows as u64 + raw.rejected.len() as u64;
         for reject in &raw.rejected {
             self.reject(file, reject.clone())?;
@@ -247,12 +269,23 @@ impl<'r> Decoder<'r> {
     fn bits(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], out: &mut Vec<u64>) -> Result<()> {
         let start = out.len();
         out.resize(start + keep.len(), 0);
-        for (bit, ((test, known), &at)) in self.tests.iter_mut().zip(&mapping.conditions).enumerate() {
-            let texts = Texts::new(&raw.columns[at])?;
-            let holds = |value: &[u8]| Ok(u32::from(std::str::from_utf8(value).is_ok_and(|value| test.holds(value))));
-            for (bits, &row) in out[start..].iter_mut().zip(keep) {
-                let Some(value) = texts.get(row as usize, &mut self.scratch) else { continue };
-                *bits |= u64::from(known.get(value, holds)?) << bit;
+        for (bit, (test, seen)) in self.tests.iter_mut().zip(&mapping.conditions).enumerate() {
+            let out = out[start..].iter_mut().zip(keep);
+            match test {
+                ConditionTest::Compare(test, known) => {
+                    let texts = Texts::new(&raw.columns[seen[0].place])?;
+                    let holds =
+                        |value: &[u8]| Ok(u32::from(std::str::from_utf8(value).is_ok_and(|value| test.holds(value))));
+                    for (bits, &row) in out {
+                        let Some(value) = texts.get(row as usize, &mut self.scratch) else { continue };
+                        *bits |= u64::from(known.get(value, holds)?) << bit;
+                    }
+                }
+                ConditionTest::Sql(evaluator) => {
+                    let columns = self.sql.columns(raw, seen)?;
+                    let holds = evaluator.matches(&columns, raw.rows)?;
+                    out.for_each(|(bits, &row)| *bits |= u64::from(holds.value(row as usize)) << bit);
+                }
             }
         }
         Ok(())
@@ -290,7 +323,7 @@ fn visitor<'t>(texts: &'t Texts<'_>, row: usize, scratch: &'t mut String) -> Res
 }
 
 /// Session ids that say "none" in exports that have no null for it.
-const NO_SESSION: [&[u8]; 5] = [b"", b"-1", b"null", b"NULL", b"(not set)"];
+pub(super) const NO_SESSION: [&[u8]; 5] = [b"", b"-1", b"null", b"NULL", b"(not set)"];
 
 /// Session ids as 64-bit hashes; 0 is none. They are compared within one visitor only: with a thousand sessions of one visitor the
 /// chance that two of them meet is below 10⁻¹³.

@@ -9,12 +9,13 @@ mod nodes;
 mod page;
 mod predicate;
 mod raw;
+mod sql;
 mod texts;
 mod timestamp;
 
 pub use account::{Account, FirstReject};
 pub use batch::{Columns, EventBatch, IdArena, Keys};
-pub use columns::{Mapping, Role, Roles, Scan, by_name, find, position};
+pub use columns::{Mapping, Role, Roles, Scan, Seen, by_name, find, position};
 pub use decode::{Decoder, Reading, Tally};
 pub use names::Dictionaries;
 pub use nodes::{Group, NodeKind, NodeRule, NodeTable, PageViews, glob};

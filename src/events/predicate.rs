@@ -3,13 +3,16 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A comparison of a column's value with a literal. No value is no match.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Condition {
-    pub column: String,
-    pub comparison: Comparison,
-    /// A text that reads as a number is compared as a number with values that read as numbers.
-    pub literal: String,
+use crate::frame::Expression;
+
+/// What holds of an event or does not. No value is no match.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// A comparison of a column's value with a literal. A text that reads as a number is compared as a number with values that read
+    /// as numbers.
+    Compare { column: String, comparison: Comparison, literal: String },
+    /// An SQL expression on the columns of an event.
+    Sql(Expression),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,8 +27,16 @@ pub enum Comparison {
 
 impl Condition {
     /// An SQL expression on the columns of an event.
-    pub fn sql(expression: &crate::frame::Expression) -> Condition {
-        Condition { column: expression.text().to_owned(), comparison: Comparison::Equal, literal: String::new() }
+    pub fn sql(expression: &Expression) -> Condition {
+        Condition::Sql(expression.clone())
+    }
+
+    /// The names of the columns that it looks at.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Condition::Compare { column, .. } => std::slice::from_ref(column),
+            Condition::Sql(expression) => expression.columns(),
+        }
     }
 }
 
@@ -56,12 +67,17 @@ impl Comparison {
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = Comparison::SIGNS.iter().rfind(|(_, c)| *c == self.comparison).map_or("=", |(sign, _)| sign);
-        write!(f, "{} {sign} '{}'", self.column, self.literal)
+        match self {
+            Condition::Compare { column, comparison, literal } => {
+                let sign = Comparison::SIGNS.iter().rfind(|(_, c)| c == comparison).map_or("=", |(sign, _)| sign);
+                write!(f, "{column} {sign} '{literal}'")
+            }
+            Condition::Sql(expression) => f.write_str(expression.text()),
+        }
     }
 }
 
-/// A condition made ready for many values.
+/// A comparison made ready for many values.
 #[derive(Clone, Debug)]
 pub struct Test {
     comparison: Comparison,
@@ -70,12 +86,8 @@ pub struct Test {
 }
 
 impl Test {
-    pub fn new(condition: &Condition) -> Self {
-        Test {
-            comparison: condition.comparison,
-            number: number(&condition.literal),
-            literal: condition.literal.clone(),
-        }
+    pub fn new(comparison: Comparison, literal: &str) -> Self {
+        Test { comparison, number: number(literal), literal: literal.to_owned() }
     }
 
     /// Whether `value` fulfils the condition. An empty value is no value.
@@ -104,7 +116,7 @@ mod tests {
     use super::*;
 
     fn holds(value: &str, comparison: Comparison, literal: &str) -> bool {
-        Test::new(&Condition { column: "c".into(), comparison, literal: literal.into() }).holds(value)
+        Test::new(comparison, literal).holds(value)
     }
 
     #[test]

@@ -80,7 +80,11 @@ fn columns_follow_the_kept_rows_and_bad_values_are_null() {
         event: true,
         value: true,
         dimensions: vec!["device".into()],
-        conditions: vec![Condition { column: "value".into(), comparison: Comparison::Greater, literal: "5".into() }],
+        conditions: vec![Condition::Compare {
+            column: "value".into(),
+            comparison: Comparison::Greater,
+            literal: "5".into(),
+        }],
         ..Scan::default()
     };
     let more: [(&str, ArrayRef); 3] = [
@@ -100,6 +104,27 @@ fn columns_follow_the_kept_rows_and_bad_values_are_null() {
     let nulled: Vec<(&str, u64)> =
         tally.account.nulled.iter().map(|(column, count)| (column.as_str(), *count)).collect();
     assert_eq!(nulled, [("event", 1), ("value", 1)]);
+}
+
+#[test]
+#[cfg(feature = "polars")]
+fn sql_sees_roles_as_questions_do_and_columns_as_they_stand() {
+    let sql = |text: &str| Condition::sql(&crate::frame::Expression::parse(text).unwrap());
+    let scan = Scan {
+        conditions: vec![
+            sql("page = '/a' AND value >= 9.5"),
+            sql("url LIKE '%x=1' OR time < '1970-01-01 00:00:02'"),
+            sql("visitor = '7' AND \"visitor\" IS NOT NULL"),
+        ],
+        ..Scan::default()
+    };
+    let more: [(&str, ArrayRef); 2] = [
+        ("url", texts(&[b"http://h/a/?x=1", b"/a", b"/b?x=1", b"/a/index.html"])),
+        ("value", texts(&[b"9.50", b"2", b"much", b"9.5"])),
+    ];
+    let time: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+    let (batch, _, _) = decode(scan, &more, texts(&[b"7", b"", b"a", b"7"]), time);
+    assert_eq!(batch.columns.bits, [0b111, 0b010, 0b101]);
 }
 
 #[test]
