@@ -80,6 +80,12 @@ impl Input {
         let files = files.into_iter().map(|path| InputFile::from(path.into())).collect();
         Input { files, text: TextOptions::default(), roles: Roles::default(), dimensions: Vec::new(), reading }
     }
+
+    /// What is read for the questions that need `asked`, with the filter and the derived columns of the input.
+    fn scan(&self, asked: &Scan) -> Scan {
+        let Scan { filter, derived, .. } = self.reading.scan.clone();
+        Scan { filter, derived, ..asked.clone() }
+    }
 }
 
 impl Default for Limits {
@@ -197,7 +203,7 @@ pub fn run_with_rows(
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check_limits(&needs)?;
     let spill = Arc::new(limits.spill_dir.as_deref().map_or_else(|| Ok(Spill::new()), Spill::within)?);
-    let reading = Reading { scan: needs.scan.clone(), ..input.reading.clone() };
+    let reading = Reading { scan: input.scan(&needs.scan), ..input.reading.clone() };
     let Opened { files, notes: input_notes } = open(input, &reading.scan)?;
     if let (true, Some(note)) = (limits.strict, input_notes.first()) {
         return Err(Error::mapping(note).hint("--strict makes this an error"));

@@ -1,14 +1,16 @@
 //! The flags that all commands share, also the tables `[input]` and `[output]` of a job file: one struct for both.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::format::{Item, StrftimeItems};
 use chrono_tz::Tz;
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Result};
-use crate::events::{Clock, PageRule, Reading, Roles, Scan, instant};
+use crate::events::{Clock, Derived, PageRule, Reading, Roles, Scan, instant};
+use crate::frame::Expression;
 use crate::pipeline::{Input, InputFile, Limits};
 use crate::sources::{Encoding, TextOptions, format};
 use crate::units::{Fraction, Size};
@@ -69,6 +71,14 @@ pub struct InputSpec {
     /// Leave out events at or after this time
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
+    /// Use only events that fulfil this SQL expression: "country = 'DE' AND revenue > 10"
+    #[arg(long = "where", value_name = "SQL")]
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+    /// Make a column of others: "channel = CASE WHEN source = 'ads' THEN 'paid' ELSE 'free' END" (repeatable)
+    #[arg(long, value_name = "NAME = SQL")]
+    #[serde(deserialize_with = "derived")]
+    pub derive: Vec<String>,
     /// Read /order/18223 as /order/:id: numbers, UUIDs and long hex strings in pages
     #[arg(long)]
     pub fold_ids: bool,
@@ -120,7 +130,11 @@ impl InputSpec {
             roles: self.roles(),
             dimensions: self.dimensions.clone(),
             reading: Reading {
-                scan: Scan::default(),
+                scan: Scan {
+                    filter: self.filter.as_deref().map(Expression::parse).transpose().map_err(|e| e.within("--where"))?,
+                    derived: Derived::list(&self.derive).map_err(|e| e.within("--derive"))?,
+                    ..Scan::default()
+                },
                 page: PageRule { fold_ids: self.fold_ids },
                 clock,
                 from,
@@ -159,6 +173,22 @@ fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
     Ok(match OneOrMore::deserialize(deserializer)? {
         OneOrMore::One(name) => vec![name],
         OneOrMore::More(names) => names,
+    })
+}
+
+/// Derived columns as `"name = SQL"`, one or many, or as a table of names.
+fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(String),
+        Many(Vec<String>),
+        Named(BTreeMap<String, String>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::One(text) => vec![text],
+        Written::Many(texts) => texts,
+        Written::Named(columns) => columns.into_iter().map(|(name, sql)| format!("{name} = {sql}")).collect(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::derived::{Derived, Layout, Visible, with_derived};
 use super::predicate::Condition;
 use super::raw::{UseAs, Wanted};
 use crate::error::{Error, Result, nearest};
@@ -65,7 +66,7 @@ impl Role {
         }
     }
 
-    fn use_as(self) -> UseAs {
+    pub(super) fn use_as(self) -> UseAs {
         match self {
             Role::Visitor | Role::Session => UseAs::Ids,
             Role::Event | Role::Page => UseAs::Names,
@@ -118,6 +119,10 @@ pub struct Scan {
     pub dimensions: Vec<String>,
     /// Conditions on single events, on columns by name.
     pub conditions: Vec<Condition>,
+    /// Only events that fulfil this are used.
+    pub filter: Option<Expression>,
+    /// Columns that are made of others, those first that others are made of.
+    pub derived: Vec<Derived>,
 }
 
 impl Scan {
@@ -132,12 +137,18 @@ impl Scan {
         self.dimensions.iter().map(String::as_str).chain(compared).chain(sql)
     }
 
-    /// The SQL expressions that are evaluated.
+    /// The SQL expressions that may be evaluated.
     fn sql(&self) -> impl Iterator<Item = &Expression> {
-        self.conditions.iter().filter_map(|condition| match condition {
+        let conditions = self.conditions.iter().filter_map(|condition| match condition {
             Condition::Sql(expression) => Some(expression),
             Condition::Compare { .. } => None,
-        })
+        });
+        conditions.chain(&self.filter).chain(self.derived.iter().map(|derived| &derived.expression))
+    }
+
+    /// Whether a column of this name is made of others.
+    pub fn derives(&self, name: &str) -> bool {
+        self.derived.iter().any(|derived| derived.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether SQL names a role.
@@ -182,6 +193,9 @@ pub struct Mapping {
     pub dimensions: Vec<usize>,
     /// The columns that each condition looks at.
     pub conditions: Vec<Vec<Seen>>,
+    /// The columns that the filter looks at.
+    pub(super) filter: Vec<Seen>,
+    pub(super) layout: Layout,
 }
 
 /// A column as a condition sees it.
@@ -196,6 +210,8 @@ pub struct Seen {
 impl Mapping {
     /// Finds the columns that `scan` needs among the `columns` of a file.
     pub fn new(columns: &[String], roles: &Roles, scan: &Scan) -> Result<Mapping> {
+        let file = columns.len();
+        let columns = &with_derived(columns, &scan.derived)?[..];
         let mut wanted = Vec::new();
         let mut want = |column: Option<usize>, use_as| column.map(|column| place(&mut wanted, column, use_as));
         let required = |role| find(columns, roles, role)?.ok_or_else(|| missing(columns, role));
@@ -215,14 +231,18 @@ impl Mapping {
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
         let mut named = |name: &str, use_as| Ok(place(&mut wanted, by_name(columns, name)?, use_as));
         let dimensions = scan.dimensions.iter().map(|name| named(name, UseAs::Names)).collect::<Result<_>>()?;
+        let visible = Visible { columns, known: columns.len(), roles };
         let conditions = scan.conditions.iter().map(|condition| match condition {
             Condition::Compare { column, .. } => {
                 Ok(vec![Seen { place: place(&mut wanted, by_name(columns, column)?, UseAs::Values), role: None }])
             }
-            Condition::Sql(expression) => seen(&mut wanted, columns, roles, expression),
+            Condition::Sql(expression) => visible.seen(&mut wanted, expression),
         });
         let conditions = conditions.collect::<Result<_>>()?;
-        Ok(Mapping { wanted, visitor, time, event, page, value, session, dimensions, conditions })
+        let filter = scan.filter.as_ref().map(|filter| visible.seen(&mut wanted, filter)).transpose()?;
+        let filter = filter.unwrap_or_default();
+        let layout = Layout::new(&mut wanted, file, &visible, &scan.derived)?;
+        Ok(Mapping { wanted, visitor, time, event, page, value, session, dimensions, conditions, filter, layout })
     }
 }
 
@@ -241,7 +261,11 @@ impl Mapping {
 
     /// Each role or dimension that is read and the name of its column, for people.
     pub fn roles(&self, columns: &[String], scan: &Scan) -> Vec<(String, String)> {
-        let name = |at: usize| columns[self.wanted[at].column].clone();
+        let column = |at: usize| self.layout.column(at, &self.wanted, columns.len());
+        let name = |at: usize| {
+            let derived = |number: usize| scan.derived[number].name.clone();
+            columns.get(column(at)).cloned().unwrap_or_else(|| derived(column(at) - columns.len()))
+        };
         let roles = Role::ALL.iter().filter_map(|role| Some((role.name().to_owned(), name(self.role(*role)?))));
         let roles: Vec<_> = roles.collect();
         let dimensions = scan.dimensions.iter().zip(&self.dimensions);
@@ -251,22 +275,8 @@ impl Mapping {
     }
 }
 
-/// The columns that an SQL expression looks at: roles, and columns by their own names. A role that the file has wins.
-fn seen(wanted: &mut Vec<Wanted>, columns: &[String], roles: &Roles, sql: &Expression) -> Result<Vec<Seen>> {
-    let one = |name: &String| {
-        let role = Role::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name));
-        if let Some(role) = role
-            && let Some(column) = find(columns, roles, role)?
-        {
-            return Ok(Seen { place: place(wanted, column, role.use_as()), role: Some(role) });
-        }
-        let column = by_name(columns, name).map_err(|error| error.within(format!("in the SQL {:?}", sql.text())))?;
-        Ok(Seen { place: place(wanted, column, UseAs::Values), role: None })
-    };
-    sql.columns().iter().map(one).collect()
-}
-
-fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
+/// The place of a column among those that are wanted.
+pub(super) fn place(wanted: &mut Vec<Wanted>, column: usize, use_as: UseAs) -> usize {
     wanted.iter().position(|known| known.column == column).unwrap_or_else(|| {
         wanted.push(Wanted { column, use_as });
         wanted.len() - 1

@@ -2,13 +2,14 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::{DataType, TimeUnit};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::Account;
 use super::batch::{Columns, EventBatch};
 use super::columns::{Mapping, Scan};
+use super::derived;
 use super::names::{Dictionaries, NameColumn, NameReader};
 use super::page::PageRule;
 use super::predicate::{Condition, Test};
@@ -43,6 +44,9 @@ pub struct Decoder<'r> {
     clock: Clock,
     tests: Vec<ConditionTest>,
     sql: SqlColumns<'r>,
+    /// The filter, and which rows of the batch fulfil it.
+    filter: Option<(Evaluator, BooleanArray)>,
+    derived: Vec<Evaluator>,
     names: NameReader<'r>,
     keep: Vec<u32>,
     scratch: String,
@@ -98,6 +102,8 @@ impl<'r> Decoder<'r> {
             clock: reading.clock.clone(),
             tests: reading.scan.conditions.iter().map(ConditionTest::new).collect(),
             sql: SqlColumns::new(reading),
+            filter: reading.scan.filter.as_ref().map(|sql| (Evaluator::new(sql), BooleanArray::new_null(0))),
+            derived: reading.scan.derived.iter().map(|derived| Evaluator::new(&derived.expression)).collect(),
             names: NameReader::new(reading, dictionaries, budget),
             keep: Vec::new(),
             scratch: String::new(),
@@ -113,12 +119,20 @@ impl<'r> Decoder<'r> {
         self.tally
     }
 
+    /// Puts the derived columns that are needed into a batch as it was read; then it can be decoded.
+    pub fn derive(&mut self, raw: &mut RawBatch, mapping: &Mapping) -> Result<()> {
+        derived::derive(raw, mapping, &mut self.sql, &mut self.derived)
+    }
+
     /// Appends the events of `raw`, a part of file number `file`, to `batch`.
     pub fn decode(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, batch: &mut EventBatch) -> Result<()> {
         self.sql.begin();
         self.tally.account.records += raw.rows as u64 + raw.rejected.len() as u64;
         for reject in &raw.rejected {
             self.reject(file, reject.clone())?;
+        }
+        if let Some((filter, fits)) = &mut self.filter {
+            *fits = filter.matches(&self.sql.columns(raw, &mapping.filter)?, raw.rows)?;
         }
         let before = batch.columns.len();
         self.times(file, raw, mapping, &mut batch.columns.time)?;
@@ -177,7 +191,7 @@ impl<'r> Decoder<'r> {
         Ok(())
     }
 
-    /// Reads the visitors of the kept rows and drops the rows that have none.
+    /// Reads the visitors of the kept rows and drops the rows that have none, and those that the filter leaves out.
     fn visitors(
         &mut self,
         file: usize,
@@ -193,6 +207,9 @@ impl<'r> Decoder<'r> {
         for at in 0..keep.len() {
             let row = keep[at];
             match visitor(&texts, row as usize, &mut scratch) {
+                Ok(_) if self.filter.as_ref().is_some_and(|(_, fits)| !fits.value(row as usize)) => {
+                    self.tally.account.filtered += 1;
+                }
                 Ok(id) => {
                     batch.keys.push(id);
                     if kept != at {

@@ -24,7 +24,7 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     let mut checked = Checked::default();
     checked.problems.extend(check_limits(&needs).err());
-    match open(input, &needs.scan) {
+    match open(input, &input.scan(&needs.scan)) {
         Ok(Opened { files, notes }) => {
             checked.files.extend(files.into_iter().map(|file| file.facts));
             checked.notes = notes;
@@ -41,7 +41,7 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
 fn check_file(file: &InputFile, input: &Input, asked: &[Asked]) -> Vec<Error> {
     let alone = Input { files: vec![file.clone()], ..input.clone() };
     let failed = asked.iter().filter_map(|Asked { name, question }| {
-        let error = open(&alone, &question.needs().scan).err()?;
+        let error = open(&alone, &input.scan(&question.needs().scan)).err()?;
         Some((name.as_str(), error))
     });
     by_message(failed.collect(), asked.len())

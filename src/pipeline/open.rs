@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{FileFacts, Input, InputFile};
 use crate::error::Result;
-use crate::events::{Mapping, Role, Scan, by_name, position};
+use crate::events::{Mapping, Role, Scan, by_name, find, position, with_derived};
 use crate::sources::{self, Constant, Source, TextOptions, with_constants};
 
 /// A file that is ready to be read.
@@ -38,6 +38,15 @@ pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
         notes.push(lacks(paths[first], lacking.len(), &format!("column {name:?}")));
         lacking.iter().for_each(|&file| empty[file].push(Constant { name: name.clone(), value: None }));
     }
+    for role in Role::ALL.into_iter().filter(|role| scan.asks(*role) && input.roles.named(*role).is_empty()) {
+        // SQL names a role that some of the files have: the others have a column of this name without values.
+        let has = |source: &dyn Source| !matches!(find(source.columns(), &input.roles, role), Ok(None));
+        let lacking: Vec<usize> = (0..sources.len()).filter(|&file| !has(&*sources[file])).collect();
+        if lacking.len() < sources.len() {
+            let column = || Constant { name: role.name().to_owned(), value: None };
+            lacking.iter().for_each(|&file| empty[file].push(column()));
+        }
+    }
     let sources = sources.into_iter().zip(&empty).map(|(source, empty)| with_constants(source, empty));
     let files = paths.iter().zip(sources).map(|(path, source)| map(input, scan, path, source));
     let files = files.collect::<Result<Vec<_>>>()?;
@@ -58,7 +67,7 @@ fn named(input: &Input, scan: &Scan) -> Vec<Named> {
     let mut named: Vec<Named> = roles.collect();
     for name in input.dimensions.iter().map(String::as_str).chain(scan.named()) {
         // A column that a role names already is no other one.
-        if !named.iter().any(|known| known.names == [name]) {
+        if !named.iter().any(|known| known.names == [name]) && !scan.derives(name) {
             named.push(Named { names: vec![name.to_owned()], optional: true });
         }
     }
@@ -96,7 +105,8 @@ fn lacks(first: &Path, count: usize, what: &str) -> String {
 }
 
 fn map(input: &Input, scan: &Scan, path: &Path, source: Box<dyn Source>) -> Result<OpenFile> {
-    let named = |name: &String| by_name(source.columns(), name).map(|_| ());
+    let columns = with_derived(source.columns(), &scan.derived).map_err(|e| e.within(path.display()))?;
+    let named = |name: &String| by_name(&columns, name).map(|_| ());
     input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
     let mapping = Mapping::new(source.columns(), &input.roles, scan).map_err(|e| e.within(path.display()))?;
     let facts = FileFacts {

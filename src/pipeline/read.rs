@@ -105,7 +105,8 @@ impl ReadWork<'_> {
             };
             (arrival.split, arrival.part) = (split.number, 0);
             for raw in split.batches {
-                let raw = raw?;
+                let mut raw = raw?;
+                decoder.derive(&mut raw, &self.files[file].mapping).map_err(|error| self.named(file, error))?;
                 let before = batch.columns.len();
                 held.hold(raw.held_bytes() + batch.held_bytes())?;
                 let decoded = decoder.decode(file, &raw, &self.files[file].mapping, batch);

@@ -23,9 +23,30 @@ struct Case {
     /// Why it is so; read by people only.
     #[serde(rename = "about")]
     _about: String,
+    /// The part of the program that it needs, which a build may lack.
+    needs: Option<Needs>,
     #[serde(default)]
     files: Vec<FileSpec>,
     run: Vec<RunSpec>,
+}
+
+/// A part of the program that a build may lack.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Needs {
+    Polars,
+    /// A build without polars, and what it says.
+    #[serde(rename = "no polars")]
+    NoPolars,
+}
+
+impl Needs {
+    fn are_met(&self) -> bool {
+        match self {
+            Needs::Polars => cfg!(feature = "polars"),
+            Needs::NoPolars => cfg!(not(feature = "polars")),
+        }
+    }
 }
 
 /// One run of the program and what must come of it.
@@ -111,6 +132,9 @@ fn check(text: &str) -> Vec<String> {
         Ok(case) => case,
         Err(error) => return vec![format!("the case itself is ill-formed: {error}")],
     };
+    if case.needs.as_ref().is_some_and(|needs| !needs.are_met()) {
+        return Vec::new();
+    }
     let folder = tempfile::tempdir().unwrap();
     for file in &case.files {
         file.create(folder.path());

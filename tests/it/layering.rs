@@ -171,6 +171,18 @@ fn only_the_pipeline_starts_threads() {
 }
 
 #[test]
+fn only_frame_names_polars() {
+    let names_polars = |source: &&Source| {
+        let polars = |line: &String| line.replace("\"polars\"", "").contains("polars");
+        source.code.iter().any(polars)
+    };
+    let sources = sources();
+    let users: Vec<&str> = sources.iter().filter(names_polars).map(|source| source.module()).collect();
+    assert!(users.iter().all(|module| *module == "frame"), "{users:?} name polars");
+    assert!(users.contains(&"frame"), "the check sees nothing");
+}
+
+#[test]
 fn files_stay_readable_at_a_glance() {
     let sources = sources();
     for source in sources.iter().filter(|source| source.lines > MANY_LINES) {
