@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain};
-use super::step::{self, Hit, Hop, Matcher, Step};
+use super::step::{Hit, Hop, Matcher, Step, StepsSpec};
 use super::steps::{Rules, Ties, Work as Matching};
 use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
@@ -31,7 +31,10 @@ pub struct FunnelSpec {
     /// The steps: names of events, /globs of pages, node(NAME), alternatives (a | b), conditions purchase{value > 0}; `>` is
     /// eventually, `>>` is directly next
     #[arg(long, value_name = "STEPS")]
-    pub steps: Option<String>,
+    pub steps: Option<StepsSpec>,
+    /// The hops between the steps of a list, in a job file.
+    #[arg(skip)]
+    pub hops: Vec<toml::Value>,
     /// The longest time from the first step to the last: a duration, session, or none [default: 7d; session with --grain session]
     #[arg(long, value_name = "WINDOW")]
     pub window: Option<Window>,
@@ -116,10 +119,10 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
     const RATE: Option<&'static str> = Some("the last step ÷ the first");
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
-        let text = self.steps.ok_or_else(|| {
+        let steps = self.steps.ok_or_else(|| {
             Error::question("a funnel needs steps").hint("name them: --steps 'view_item > add_to_cart > purchase'")
         })?;
-        let (steps, hops) = step::parse(&text, &common.steps)?;
+        let (steps, hops) = steps.steps(&self.hops, &common.steps)?;
         if steps.len() > 64 {
             return Err(Error::question(format!("a funnel has at most 64 steps, not {}", steps.len())));
         }

@@ -8,8 +8,12 @@
 //! ```
 //! Names with blanks or signs are quoted, with `'` or `"`. A bare name may stand for a step that the job has named.
 
+mod long;
+
 use std::collections::BTreeSet;
 use std::fmt;
+
+pub use long::StepsSpec;
 
 use super::Notes;
 use super::named::NamedSteps;
@@ -51,6 +55,8 @@ enum What {
     Page(String),
     /// Events whose node by the question's node rule has this name.
     Node(String),
+    /// Every event.
+    Every,
 }
 
 impl fmt::Display for Step {
@@ -294,6 +300,7 @@ impl Step {
                     (needs.scan.event, needs.scan.page, needs.scan.page_required) = (true, true, true);
                 }
                 What::Node(_) => needs.add(Needs::of_nodes(nodes)),
+                What::Every => {}
             }
             for condition in &alternative.conditions {
                 if !needs.scan.conditions.contains(condition) {
@@ -339,6 +346,8 @@ struct Guarded {
 
 #[derive(Debug, Default)]
 struct Tables {
+    /// Steps that every event fits.
+    every: u64,
     by_event: Vec<u64>,
     by_page: Vec<u64>,
     by_node: Vec<u64>,
@@ -416,7 +425,7 @@ impl Matcher {
         let mut mask = in_tables(&self.by_event, &self.by_page, &self.by_node);
         for Guarded { tables, bits } in &self.guarded {
             if journey.bits()[at] & bits == *bits {
-                mask |= in_tables(&tables.by_event, &tables.by_page, &tables.by_node);
+                mask |= tables.every | in_tables(&tables.by_event, &tables.by_page, &tables.by_node);
             }
         }
         mask
@@ -426,6 +435,7 @@ impl Matcher {
 impl Tables {
     fn set(&mut self, what: &What, bit: u64, nodes: usize, names: &Names, notes: &mut Notes) -> Result<()> {
         match what {
+            What::Every => self.every |= bit,
             What::Name(name) => match names.events.code(name) {
                 Some(code) => self.by_event[code as usize] |= bit,
                 None => notes.warn(nowhere("event", name, names.events.iter())),

@@ -131,7 +131,12 @@ impl InputSpec {
             dimensions: self.dimensions.clone(),
             reading: Reading {
                 scan: Scan {
-                    filter: self.filter.as_deref().map(Expression::parse).transpose().map_err(|e| e.within("--where"))?,
+                    filter: self
+                        .filter
+                        .as_deref()
+                        .map(Expression::parse)
+                        .transpose()
+                        .map_err(|e| e.within("--where"))?,
                     derived: Derived::list(&self.derive).map_err(|e| e.within("--derive"))?,
                     ..Scan::default()
                 },

@@ -139,7 +139,11 @@ impl Layout {
     /// The number of the column of the file, or behind them of the derived column, at a place of a finished batch.
     pub fn column(&self, place: usize, wanted: &[Wanted], file: usize) -> usize {
         let derived = || self.derived.iter().find(|(_, at, _)| *at == place).map_or(0, |(number, _, _)| file + number);
-        if self.read.is_empty() { wanted[place].column } else { self.read[place].map_or_else(derived, |at| wanted[at].column) }
+        if self.read.is_empty() {
+            wanted[place].column
+        } else {
+            self.read[place].map_or_else(derived, |at| wanted[at].column)
+        }
     }
 }
 

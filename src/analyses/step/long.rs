@@ -1,0 +1,237 @@
+//! Steps in the long form of a job file: `[{ event = "visit" }, { any = ["signup", "register"] }, { sql = "revenue > 10" }]`.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use super::{Alternative, Hop, NamedSteps, SIGNS, Step, What, parse};
+use crate::analyses::common::{from_table, one_or_many};
+use crate::error::{Error, Result};
+use crate::frame::Expression;
+use crate::journeys::{Condition, glob};
+
+/// Steps as written: a text, or in a job file a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StepsSpec {
+    /// `view_item > purchase`
+    Text(String),
+    /// One text or table per step.
+    List(Vec<Value>),
+}
+
+impl From<&str> for StepsSpec {
+    fn from(text: &str) -> Self {
+        StepsSpec::Text(text.to_owned())
+    }
+}
+
+impl From<String> for StepsSpec {
+    fn from(text: String) -> Self {
+        StepsSpec::Text(text)
+    }
+}
+
+/// One step in the long form. What is given must all hold of an event.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LongStep {
+    /// What the step is called in reports.
+    name: Option<String>,
+    event: Option<String>,
+    /// Names of events and globs of pages, of which one must fit.
+    #[serde(deserialize_with = "one_or_many")]
+    any: Vec<String>,
+    page: Option<String>,
+    node: Option<String>,
+    sql: Option<String>,
+    optional: bool,
+}
+
+/// A hop in the long form.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct LongHop {
+    kind: String,
+    within: Option<String>,
+}
+
+impl StepsSpec {
+    /// The steps, and the hop into each step but the first. A list has its hops beside it: all are `eventually` if there are none.
+    pub fn steps(&self, hops: &[Value], named: &NamedSteps) -> Result<(Vec<Step>, Vec<Hop>)> {
+        let list = match self {
+            StepsSpec::Text(text) if hops.is_empty() => return parse(text, named),
+            StepsSpec::Text(_) => {
+                return Err(
+                    Error::question("hops go with a list of steps").hint("in a text they are written `>` and `>>`")
+                );
+            }
+            StepsSpec::List(list) => list,
+        };
+        if list.is_empty() {
+            return Err(Error::question("the list of steps is empty"));
+        }
+        let within = |at: usize, error: Error| error.within(format!("step {}", at + 1));
+        let step = |(at, step): (usize, &Value)| one(step, named).map_err(|error| within(at, error));
+        let steps = list.iter().enumerate().map(step).collect::<Result<Vec<_>>>()?;
+        if hops.is_empty() {
+            let hops = vec![Hop::Eventually; steps.len() - 1];
+            return Ok((steps, hops));
+        }
+        if hops.len() + 1 != steps.len() {
+            let (steps, hops) = (steps.len(), hops.len());
+            return Err(Error::question(format!("{steps} steps have {} hops between them, not {hops}", steps - 1)));
+        }
+        let hop = |(at, value): (usize, &Value)| hop(value).map_err(|error| error.within(format!("hop {}", at + 1)));
+        Ok((steps, hops.iter().enumerate().map(hop).collect::<Result<_>>()?))
+    }
+}
+
+/// One step of a list.
+fn one(value: &Value, named: &NamedSteps) -> Result<Step> {
+    match value {
+        Value::String(text) => match parse(text, named)? {
+            (mut steps, hops) if hops.is_empty() => Ok(steps.swap_remove(0)),
+            _ => Err(Error::question(format!("{text:?} is more than one step"))),
+        },
+        Value::Table(table) => step(from_table(table.clone())?),
+        other => Err(Error::question(format!("{other} is no step")).hint("write { event = \"purchase\" }")),
+    }
+}
+
+fn step(written: LongStep) -> Result<Step> {
+    let LongStep { name, event, any, page, node, sql, optional } = written;
+    if optional {
+        return Err(Error::question("an optional step cannot be asked yet"));
+    }
+    let events = event.into_iter().map(What::Name);
+    let pages = page.into_iter().map(What::Page);
+    let nodes = node.into_iter().map(What::Node);
+    let mut whats: Vec<What> = events.chain(pages).chain(nodes).collect();
+    if whats.len() + usize::from(!any.is_empty()) > 1 {
+        return Err(Error::question("only one of event, any, page and node makes a step")
+            .hint("say more about the event with sql = \"…\""));
+    }
+    let either = |name: String| if name.starts_with('/') { What::Page(name) } else { What::Name(name) };
+    whats.extend(any.into_iter().map(either));
+    if whats.is_empty() && sql.is_none() {
+        return Err(Error::question("it says nothing of the event")
+            .hint("give event, any, page, node or sql: { event = \"purchase\" }"));
+    }
+    for what in &whats {
+        if let What::Page(pattern) = what {
+            glob(pattern)?;
+        }
+    }
+    let text = name.unwrap_or_else(|| text(&whats, sql.as_deref()));
+    if text.trim().is_empty() {
+        return Err(Error::question("its name is empty"));
+    }
+    let expression = sql.as_deref().map(Expression::parse).transpose()?;
+    let conditions: Vec<Condition> = expression.iter().map(Condition::sql).collect();
+    if whats.is_empty() {
+        whats.push(What::Every);
+    }
+    let alternative = |what| Alternative { what, conditions: conditions.clone() };
+    Ok(Step { alternatives: whats.into_iter().map(alternative).collect(), text, named: BTreeSet::new() })
+}
+
+/// The step as it reads in reports.
+fn text(whats: &[What], sql: Option<&str>) -> String {
+    let name = |name: &String| {
+        let plain = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || SIGNS.contains(&c));
+        if plain { name.clone() } else { format!("'{name}'") }
+    };
+    let names: Vec<String> = whats
+        .iter()
+        .map(|what| match what {
+            What::Name(event) => name(event),
+            What::Page(pattern) => pattern.clone(),
+            What::Node(node) => format!("node({})", name(node)),
+            What::Every => String::new(),
+        })
+        .collect();
+    let names = if names.len() > 1 { format!("({})", names.join(" | ")) } else { names.concat() };
+    match sql {
+        None => names,
+        Some(sql) if names.is_empty() => format!("sql({sql})"),
+        Some(sql) => format!("{names}{{{sql}}}"),
+    }
+}
+
+fn hop(value: &Value) -> Result<Hop> {
+    let written = match value {
+        Value::String(kind) => LongHop { kind: kind.clone(), within: None },
+        Value::Table(table) => from_table(table.clone())?,
+        other => return Err(Error::question(format!("{other} is no hop")).hint(HOPS)),
+    };
+    if written.within.is_some() {
+        return Err(Error::question("the limit of a hop cannot be asked yet"));
+    }
+    match written.kind.as_str() {
+        "eventually" => Ok(Hop::Eventually),
+        "directly" => Ok(Hop::Directly),
+        other => Err(Error::question(format!("{other:?} is no kind of hop")).hint(HOPS)),
+    }
+}
+
+const HOPS: &str = "a hop is \"eventually\" or \"directly\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(text: &str) -> Result<(Vec<Step>, Vec<Hop>)> {
+        let mut table: toml::Table = text.parse().unwrap();
+        let list = |value: Option<Value>| value.and_then(|value| value.as_array().cloned()).unwrap_or_default();
+        let hops = list(table.remove("hops"));
+        StepsSpec::List(list(table.remove("steps"))).steps(&hops, &NamedSteps::default())
+    }
+
+    #[test]
+    fn a_list_reads_like_its_text() {
+        let (long, hops) = steps(
+            r#"steps = [{ event = "visit us" }, { any = ["signup", "/join/*"] }, "buy{price > 3}", { node = "X" }]
+               hops = ["eventually", { kind = "directly" }, "eventually"]"#,
+        )
+        .unwrap();
+        let (short, short_hops) = parse("'visit us' > (signup | /join/*) >> buy{price > 3} > node(X)", &NamedSteps::default()).unwrap();
+        assert_eq!((long, hops), (short, short_hops));
+    }
+
+    #[test]
+    #[cfg(feature = "polars")]
+    fn sql_stands_alone_or_beside() {
+        let (steps, hops) = steps(
+            r#"steps = [{ sql = "revenue > 10" }, { event = "buy", sql = "n = 1" }, { sql = "true", name = "all" }]"#,
+        )
+        .unwrap();
+        let names: Vec<String> = steps.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["sql(revenue > 10)", "buy{n = 1}", "all"]);
+        assert_eq!(hops, [Hop::Eventually; 2]);
+        assert!(steps.iter().all(|step| step.alternatives[0].conditions.len() == 1));
+    }
+
+    #[test]
+    fn what_is_wrong_names_its_step() {
+        for (text, part) in [
+            ("steps = []", "empty"),
+            ("steps = [3]", "step 1: 3 is no step"),
+            ("steps = [\"a > b\"]", "more than one step"),
+            ("steps = [\"a\", {}]", "step 2: it says nothing"),
+            ("steps = [{ evnt = \"a\" }]", "step 1: unknown key \"evnt\""),
+            ("steps = [{ event = \"a\", node = \"b\" }]", "only one of"),
+            ("steps = [{ event = \"a\", optional = true }]", "cannot be asked yet"),
+            ("steps = [{ sql = \"COUNT(*) > 1\" }]", "step 1: "),
+            ("steps = [\"a\", \"b\"]\nhops = [{ kind = \"directly\", within = \"10m\" }]", "hop 1: the limit"),
+            ("steps = [\"a\", \"b\"]\nhops = [\"never\"]", "no kind of hop"),
+            ("steps = [\"a\", \"b\"]\nhops = [\"directly\", \"directly\"]", "2 steps have 1 hops"),
+        ] {
+            let error = steps(text).unwrap_err();
+            assert!(error.to_string().contains(part), "{text}: {error}");
+        }
+        let text = StepsSpec::from("a > b").steps(&[Value::String("directly".into())], &NamedSteps::default()).unwrap_err();
+        assert!(text.to_string().contains("a list of steps"), "{text}");
+    }
+}
