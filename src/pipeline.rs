@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tally};
 use crate::journeys::{Names, Needs, PARTITIONS};
 use crate::reports::{Answer, RowWriter};
-use crate::sources::{Constant, TextOptions};
+use crate::sources::{Constant, Source, TextOptions};
 use crate::spill::Spill;
 use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
@@ -53,11 +53,26 @@ impl From<PathBuf> for InputFile {
     }
 }
 
+/// A source that is given to a run, and what it is called in messages.
+#[derive(Clone)]
+pub struct Given {
+    pub name: String,
+    pub source: Arc<dyn Source>,
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.name, self.source.describe())
+    }
+}
+
 /// The files of a run and how to read them.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// In the order that makes the arrival of events.
     pub files: Vec<InputFile>,
+    /// Sources that are read after the files: data frames, or formats of one's own.
+    pub sources: Vec<Given>,
     pub text: TextOptions,
     pub roles: Roles,
     /// Columns that must be there, whether a question names them or not.
@@ -78,7 +93,15 @@ impl Input {
             keep_rejects: false,
         };
         let files = files.into_iter().map(|path| InputFile::from(path.into())).collect();
-        Input { files, text: TextOptions::default(), roles: Roles::default(), dimensions: Vec::new(), reading }
+        let text = TextOptions::default();
+        Input { files, sources: Vec::new(), text, roles: Roles::default(), dimensions: Vec::new(), reading }
+    }
+
+    /// The same input with another source behind it, called `name`.
+    #[must_use]
+    pub fn and(mut self, name: impl Into<String>, source: Arc<dyn Source>) -> Input {
+        self.sources.push(Given { name: name.into(), source });
+        self
     }
 
     /// What is read for the questions that need `asked`, with the filter and the derived columns of the input.

@@ -52,7 +52,7 @@ pub struct FunnelSpec {
 impl FunnelSpec {
     /// A funnel of steps in the step language, `view > cart >> (pay | order{price >= 10})`, with the defaults.
     pub fn of(steps: &str) -> FunnelSpec {
-        FunnelSpec { steps: Some(steps.to_owned()), ..FunnelSpec::default() }
+        FunnelSpec { steps: Some(steps.into()), ..FunnelSpec::default() }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
 
 /// What keeps questions from being asked of a file by itself.
 fn check_file(file: &InputFile, input: &Input, asked: &[Asked]) -> Vec<Error> {
-    let alone = Input { files: vec![file.clone()], ..input.clone() };
+    let alone = Input { files: vec![file.clone()], sources: Vec::new(), ..input.clone() };
     let failed = asked.iter().filter_map(|Asked { name, question }| {
         let error = open(&alone, &input.scan(&question.needs().scan)).err()?;
         Some((name.as_str(), error))

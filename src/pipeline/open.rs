@@ -1,8 +1,9 @@
 //! Opens every file and finds its columns, before anything is read.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{FileFacts, Input, InputFile};
+use super::{FileFacts, Given, Input, InputFile};
 use crate::error::Result;
 use crate::events::{Mapping, Role, Scan, by_name, find, position, with_derived};
 use crate::sources::{self, Constant, Source, TextOptions, with_constants};
@@ -25,8 +26,11 @@ pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
     let named = named(input, scan);
     let options = TextOptions { named: named.iter().map(|named| named.names.clone()).collect(), ..input.text.clone() };
     let open = |file: &InputFile| Ok(with_constants(sources::open(&file.path, &options)?, &file.constants));
-    let sources: Vec<Box<dyn Source>> = input.files.iter().map(open).collect::<Result<_>>()?;
-    let paths: Vec<&Path> = input.files.iter().map(|file| file.path.as_path()).collect();
+    let given = |given: &Given| Ok(Box::new(Arc::clone(&given.source)) as Box<dyn Source>);
+    let sources = input.files.iter().map(open).chain(input.sources.iter().map(given));
+    let sources: Vec<Box<dyn Source>> = sources.collect::<Result<_>>()?;
+    let names = input.sources.iter().map(|given| Path::new(&given.name));
+    let paths: Vec<&Path> = input.files.iter().map(|file| file.path.as_path()).chain(names).collect();
     let noted = |(path, source): (&&Path, &Box<dyn Source>)| {
         source.notes().into_iter().map(|note| format!("{}: {note}", path.display())).collect::<Vec<_>>()
     };
