@@ -42,7 +42,10 @@ pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
         notes.push(lacks(paths[first], lacking.len(), &format!("column {name:?}")));
         lacking.iter().for_each(|&file| empty[file].push(Constant { name: name.clone(), value: None }));
     }
-    for role in Role::ALL.into_iter().filter(|role| scan.asks(*role) && input.roles.named(*role).is_empty() && !scan.derives(role.name())) {
+    for role in Role::ALL
+        .into_iter()
+        .filter(|role| scan.asks(*role) && input.roles.named(*role).is_empty() && !scan.derives(role.name()))
+    {
         // SQL names a role that some of the files have: the others have a column of this name without values.
         let has = |source: &dyn Source| !matches!(find(source.columns(), &input.roles, role), Ok(None));
         let lacking: Vec<usize> = (0..sources.len()).filter(|&file| !has(&*sources[file])).collect();

@@ -27,9 +27,8 @@ fn array(cells: &[&Cell]) -> ArrayRef {
         let mut values = cells.iter().filter(|cell| ***cell != Cell::Null).peekable();
         values.peek().is_some() && values.all(|cell| fits(cell))
     };
-    if all(|cell| matches!(cell, Cell::Count(_))) {
-        let count = |cell: &&Cell| if let Cell::Count(count) = cell { i64::try_from(*count).ok() } else { None };
-        Arc::new(cells.iter().map(count).collect::<Int64Array>())
+    if all(|cell| whole(cell).is_some()) {
+        Arc::new(cells.iter().map(|cell| whole(cell)).collect::<Int64Array>())
     } else if all(|cell| matches!(cell, Cell::Time(_))) {
         let time = |cell: &&Cell| if let Cell::Time(time) = cell { Some(*time) } else { None };
         Arc::new(cells.iter().map(time).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
@@ -40,9 +39,18 @@ fn array(cells: &[&Cell]) -> ArrayRef {
     }
 }
 
+fn whole(cell: &Cell) -> Option<i64> {
+    match cell {
+        Cell::Count(count) => i64::try_from(*count).ok(),
+        Cell::Integer(whole) => Some(*whole),
+        _ => None,
+    }
+}
+
 fn number(cell: &Cell) -> Option<f64> {
     match cell {
         Cell::Count(count) => Some(*count as f64),
+        Cell::Integer(whole) => Some(*whole as f64),
         Cell::Rate(number) | Cell::Seconds(number) | Cell::Number(number) => Some(*number),
         Cell::Money(millionths) => Some(*millionths as f64 / 1e6),
         Cell::Null | Cell::Text(_) | Cell::Time(_) => None,

@@ -196,7 +196,8 @@ mod tests {
                hops = ["eventually", { kind = "directly" }, "eventually"]"#,
         )
         .unwrap();
-        let (short, short_hops) = parse("'visit us' > (signup | /join/*) >> buy{price > 3} > node(X)", &NamedSteps::default()).unwrap();
+        let (short, short_hops) =
+            parse("'visit us' > (signup | /join/*) >> buy{price > 3} > node(X)", &NamedSteps::default()).unwrap();
         assert_eq!((long, hops), (short, short_hops));
     }
 
@@ -231,7 +232,8 @@ mod tests {
             let error = steps(text).unwrap_err();
             assert!(error.to_string().contains(part), "{text}: {error}");
         }
-        let text = StepsSpec::from("a > b").steps(&[Value::String("directly".into())], &NamedSteps::default()).unwrap_err();
+        let text =
+            StepsSpec::from("a > b").steps(&[Value::String("directly".into())], &NamedSteps::default()).unwrap_err();
         assert!(text.to_string().contains("a list of steps"), "{text}");
     }
 }
