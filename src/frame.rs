@@ -8,6 +8,8 @@ mod bridge;
 #[cfg(feature = "polars")]
 mod columns;
 #[cfg(feature = "polars")]
+mod data;
+#[cfg(feature = "polars")]
 mod evaluate;
 #[cfg(feature = "polars")]
 mod functions;
@@ -31,9 +33,14 @@ mod tests;
 
 use std::hash::{Hash, Hasher};
 
+#[cfg(feature = "polars")]
+pub use polars::prelude::{DataFrame, LazyFrame};
+
 use arrow_array::{ArrayRef, BooleanArray};
 
 use crate::error::Result;
+#[cfg(feature = "polars")]
+pub use data::{Collected, Lazy, data_frame};
 
 /// A row-wise SQL expression, checked when it is parsed. Expressions of the same text are equal.
 #[derive(Clone, Debug)]

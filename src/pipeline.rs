@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tally};
 use crate::journeys::{Names, Needs, PARTITIONS};
 use crate::reports::{Answer, RowWriter};
-use crate::sources::{Constant, TextOptions};
+use crate::sources::{Constant, Source, TextOptions};
 use crate::spill::Spill;
 use crate::sync::unlocked;
 pub use ask::{Answers, Handle, Run};
@@ -53,11 +53,26 @@ impl From<PathBuf> for InputFile {
     }
 }
 
+/// A source that is given to a run, and what it is called in messages.
+#[derive(Clone)]
+pub struct Given {
+    pub name: String,
+    pub source: Arc<dyn Source>,
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.name, self.source.describe())
+    }
+}
+
 /// The files of a run and how to read them.
 #[derive(Clone, Debug)]
 pub struct Input {
     /// In the order that makes the arrival of events.
     pub files: Vec<InputFile>,
+    /// Sources that are read after the files: data frames, or formats of one's own.
+    pub sources: Vec<Given>,
     pub text: TextOptions,
     pub roles: Roles,
     /// Columns that must be there, whether a question names them or not.
@@ -78,7 +93,21 @@ impl Input {
             keep_rejects: false,
         };
         let files = files.into_iter().map(|path| InputFile::from(path.into())).collect();
-        Input { files, text: TextOptions::default(), roles: Roles::default(), dimensions: Vec::new(), reading }
+        let text = TextOptions::default();
+        Input { files, sources: Vec::new(), text, roles: Roles::default(), dimensions: Vec::new(), reading }
+    }
+
+    /// The same input with another source behind it, called `name`.
+    #[must_use]
+    pub fn and(mut self, name: impl Into<String>, source: Arc<dyn Source>) -> Input {
+        self.sources.push(Given { name: name.into(), source });
+        self
+    }
+
+    /// What is read for the questions that need `asked`, with the filter and the derived columns of the input.
+    fn scan(&self, asked: &Scan) -> Scan {
+        let Scan { filter, derived, .. } = self.reading.scan.clone();
+        Scan { filter, derived, ..asked.clone() }
     }
 }
 
@@ -197,7 +226,7 @@ pub fn run_with_rows(
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     check_limits(&needs)?;
     let spill = Arc::new(limits.spill_dir.as_deref().map_or_else(|| Ok(Spill::new()), Spill::within)?);
-    let reading = Reading { scan: whole_scan(input, &needs), ..input.reading.clone() };
+    let reading = Reading { scan: input.scan(&needs.scan), ..input.reading.clone() };
     let Opened { files, notes: input_notes } = open(input, &reading.scan)?;
     if let (true, Some(note)) = (limits.strict, input_notes.first()) {
         return Err(Error::mapping(note).hint("--strict makes this an error"));
@@ -304,12 +333,6 @@ impl Stopwatch {
         let now = Instant::now();
         now - std::mem::replace(&mut self.0, now)
     }
-}
-
-/// What the questions need, and the filter and the derived columns of the input.
-fn whole_scan(input: &Input, needs: &Needs) -> Scan {
-    let Scan { filter, derived, .. } = input.reading.scan.clone();
-    Scan { filter, derived, ..needs.scan.clone() }
 }
 
 /// Conditions are bits of one word.

@@ -121,6 +121,7 @@ impl InputSpec {
         }
         Ok(Input {
             files,
+            sources: Vec::new(),
             text: TextOptions {
                 format: self.input_format.as_deref().filter(|name| *name != "auto").map(format).transpose()?,
                 named: Vec::new(),

@@ -128,25 +128,44 @@ pub struct Scan {
 impl Scan {
     /// The names of the columns that questions, the filter and derived columns name, beside those of roles.
     pub fn named(&self) -> impl Iterator<Item = &str> {
-        let expressions = self.filter.iter().chain(self.derived.iter().map(|derived| &derived.expression));
-        let sql = expressions.flat_map(Expression::columns);
-        let conditions = self.conditions.iter().flat_map(Condition::columns);
-        let plain = conditions.chain(sql).map(String::as_str);
-        let is_role = |name: &&str| Role::ALL.iter().any(|role| role.name().eq_ignore_ascii_case(name));
-        let is_derived = |name: &&str| self.derived.iter().any(|derived| derived.name.eq_ignore_ascii_case(name));
-        let named = self.dimensions.iter().map(String::as_str).chain(plain.filter(move |name| !is_role(name)));
-        named.filter(move |name| !is_derived(name))
+        let is_role = |name: &str| Role::ALL.iter().any(|role| role.name().eq_ignore_ascii_case(name));
+        let compared = self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Compare { column, .. } => Some(column.as_str()),
+            Condition::Sql(_) => None,
+        });
+        let sql = self.sql().flat_map(Expression::columns).map(String::as_str).filter(move |name| !is_role(name));
+        self.dimensions.iter().map(String::as_str).chain(compared).chain(sql)
+    }
+
+    /// The SQL expressions that may be evaluated.
+    fn sql(&self) -> impl Iterator<Item = &Expression> {
+        let conditions = self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Sql(expression) => Some(expression),
+            Condition::Compare { .. } => None,
+        });
+        conditions.chain(&self.filter).chain(self.derived.iter().map(|derived| &derived.expression))
+    }
+
+    /// Whether a column of this name is made of others.
+    pub fn derives(&self, name: &str) -> bool {
+        self.derived.iter().any(|derived| derived.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether SQL names a role.
+    pub fn asks(&self, role: Role) -> bool {
+        self.sql().flat_map(Expression::columns).any(|name| role.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether a role is read.
     pub fn reads(&self, role: Role) -> bool {
-        match role {
+        let read = match role {
             Role::Visitor | Role::Time => true,
             Role::Event => self.event || self.event_required,
             Role::Page => self.page || self.page_required,
             Role::Value => self.value,
             Role::Session => self.session,
-        }
+        };
+        read || self.asks(role)
     }
 
     /// Whether every file must have a role.

@@ -54,6 +54,7 @@ impl Planner<'_> {
         wrong(self.text, at, what)
     }
 
+    #[recursive::recursive]
     fn plan<'n>(&self, node: &'n Node) -> Result<Planned<'n>> {
         let truth = |value: Result<Expr>| value.map(|value| (value, Type::Truth));
         let (value, of) = match &node.kind {
@@ -135,8 +136,11 @@ impl Planner<'_> {
     }
 
     fn compare(&self, compare: Compare, a: &Node, b: &Node, at: Place) -> Result<Expr> {
-        self.refuse_empty(compare, a, b)?;
-        let (a, b) = (self.plan(a)?, self.plan(b)?);
+        self.compared(compare, self.plan(a)?, self.plan(b)?, at)
+    }
+
+    fn compared(&self, compare: Compare, a: Planned<'_>, b: Planned<'_>, at: Place) -> Result<Expr> {
+        self.refuse_empty(compare, a.node, b.node)?;
         let common = self.common([&a, &b].into_iter(), at)?;
         Ok(comparison(compare, self.brought(a, common)?, self.brought(b, common)?))
     }
@@ -214,7 +218,9 @@ impl Planner<'_> {
                 .map(|(condition, _)| self.typed(condition, Type::Truth))
                 .collect::<Result<Vec<_>>>()?,
             Some(operand) => {
-                let is = |(value, _): &(Node, Node)| self.compare(Compare::Equal, operand, value, at);
+                let operand = self.plan(operand)?;
+                let is =
+                    |(value, _): &(Node, Node)| self.compared(Compare::Equal, operand.clone(), self.plan(value)?, at);
                 case.cases.iter().map(is).collect::<Result<Vec<_>>>()?
             }
         };
@@ -226,9 +232,9 @@ impl Planner<'_> {
     }
 
     fn null_if(&self, value: &Node, other: &Node, at: Place) -> Result<(Expr, Type)> {
-        let Planned { value: whole, of, .. } = self.plan(value)?;
-        let equal = self.compare(Compare::Equal, value, other, at)?;
-        let whole = typed(whole, of);
+        let whole = self.plan(value)?;
+        let equal = self.compared(Compare::Equal, whole.clone(), self.plan(other)?, at)?;
+        let (whole, of) = (typed(whole.value, whole.of), whole.of);
         Ok((when(equal).then(typed(kernels::null(), of)).otherwise(whole), of))
     }
 

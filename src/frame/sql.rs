@@ -5,11 +5,11 @@ mod literals;
 
 pub(super) use literals::TIMES;
 
-use sqlparser::ast::{BinaryOperator, Expr, Ident, Spanned, UnaryOperator, Value};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, UnaryOperator, Value};
 use sqlparser::dialect::Dialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Span as TextSpan, Token, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::tree::{Case, Compare, Kind, Literal, Node, Place, Sign, TextTest, Type};
 use crate::error::{Error, Result};
@@ -110,11 +110,17 @@ impl Reader<'_> {
             ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         };
         let (message, at) = split_place(&message);
-        self.wrong(at, message.trim_start_matches("Expected: ")).hint(EXAMPLE)
+        let message = match message.trim_start_matches("Expected: ").split_once(", found: ") {
+            Some((wanted, "EOF")) => format!("{wanted} is needed where the text ends"),
+            Some((wanted, found)) => format!("{wanted} is needed where `{found}` stands"),
+            None => message.to_owned(),
+        };
+        self.wrong(at, message).hint(EXAMPLE)
     }
 
+    #[recursive::recursive]
     fn node(&mut self, expression: &Expr) -> Result<Node> {
-        let at = span_place(expression.span());
+        let at = start(expression);
         self.depth += 1;
         if self.depth > 2 * DEEPEST {
             return Err(self.wrong(at, "it is nested too deeply").hint("split it with --derive 'name = SQL'"));
@@ -360,8 +366,45 @@ fn place(location: Location) -> Place {
     Place { line: location.line, character: location.column }
 }
 
-fn span_place(span: TextSpan) -> Place {
-    place(span.start)
+/// Where an expression begins. (The parser's own answer walks the whole tree, each time.)
+fn start(mut expression: &Expr) -> Place {
+    loop {
+        expression = match expression {
+            Expr::Identifier(name) => return place(name.span.start),
+            Expr::CompoundIdentifier(parts) => {
+                return parts.first().map_or(Place::default(), |part| place(part.span.start));
+            }
+            Expr::Value(value) => return place(value.span.start),
+            Expr::TypedString(typed) => return place(typed.value.span.start),
+            Expr::Case { case_token, .. } => return place(case_token.0.span.start),
+            Expr::Function(function) => {
+                let name = function.name.0.first().and_then(|part| part.as_ident());
+                return name.map_or(Place::default(), |name| place(name.span.start));
+            }
+            Expr::BinaryOp { left, .. } | Expr::AnyOp { left, .. } | Expr::AllOp { left, .. } => left,
+            Expr::Nested(inner)
+            | Expr::IsNull(inner)
+            | Expr::IsNotNull(inner)
+            | Expr::IsTrue(inner)
+            | Expr::IsNotTrue(inner)
+            | Expr::IsFalse(inner)
+            | Expr::IsNotFalse(inner)
+            | Expr::IsDistinctFrom(inner, _)
+            | Expr::IsNotDistinctFrom(inner, _) => inner,
+            Expr::UnaryOp { expr, .. }
+            | Expr::InList { expr, .. }
+            | Expr::InSubquery { expr, .. }
+            | Expr::Between { expr, .. }
+            | Expr::Like { expr, .. }
+            | Expr::ILike { expr, .. }
+            | Expr::RLike { expr, .. }
+            | Expr::SimilarTo { expr, .. }
+            | Expr::Cast { expr, .. }
+            | Expr::Extract { expr, .. } => expr,
+            Expr::AtTimeZone { timestamp, .. } => timestamp,
+            _ => return Place::default(),
+        }
+    }
 }
 
 /// A parser's message without the place at its end, and that place.

@@ -1,7 +1,7 @@
 //! What can be known of a run before anything is read: files open, columns are there, questions fit into one run.
 
 use super::open::{Opened, open};
-use super::{Asked, FileFacts, Input, InputFile, check_limits, whole_scan};
+use super::{Asked, FileFacts, Input, InputFile, check_limits};
 use crate::error::Error;
 use crate::journeys::Needs;
 
@@ -24,7 +24,7 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     let mut checked = Checked::default();
     checked.problems.extend(check_limits(&needs).err());
-    match open(input, &whole_scan(input, &needs)) {
+    match open(input, &input.scan(&needs.scan)) {
         Ok(Opened { files, notes }) => {
             checked.files.extend(files.into_iter().map(|file| file.facts));
             checked.notes = notes;
@@ -39,9 +39,9 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
 
 /// What keeps questions from being asked of a file by itself.
 fn check_file(file: &InputFile, input: &Input, asked: &[Asked]) -> Vec<Error> {
-    let alone = Input { files: vec![file.clone()], ..input.clone() };
+    let alone = Input { files: vec![file.clone()], sources: Vec::new(), ..input.clone() };
     let failed = asked.iter().filter_map(|Asked { name, question }| {
-        let error = open(&alone, &whole_scan(input, &question.needs())).err()?;
+        let error = open(&alone, &input.scan(&question.needs().scan)).err()?;
         Some((name.as_str(), error))
     });
     by_message(failed.collect(), asked.len())

@@ -1,10 +1,11 @@
 //! Opens every file and finds its columns, before anything is read.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{FileFacts, Input, InputFile};
+use super::{FileFacts, Given, Input, InputFile};
 use crate::error::Result;
-use crate::events::{Mapping, Role, Scan, by_name, position, with_derived};
+use crate::events::{Mapping, Role, Scan, by_name, find, position, with_derived};
 use crate::sources::{self, Constant, Source, TextOptions, with_constants};
 
 /// A file that is ready to be read.
@@ -25,8 +26,11 @@ pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
     let named = named(input, scan);
     let options = TextOptions { named: named.iter().map(|named| named.names.clone()).collect(), ..input.text.clone() };
     let open = |file: &InputFile| Ok(with_constants(sources::open(&file.path, &options)?, &file.constants));
-    let sources: Vec<Box<dyn Source>> = input.files.iter().map(open).collect::<Result<_>>()?;
-    let paths: Vec<&Path> = input.files.iter().map(|file| file.path.as_path()).collect();
+    let given = |given: &Given| Ok(Box::new(Arc::clone(&given.source)) as Box<dyn Source>);
+    let sources = input.files.iter().map(open).chain(input.sources.iter().map(given));
+    let sources: Vec<Box<dyn Source>> = sources.collect::<Result<_>>()?;
+    let names = input.sources.iter().map(|given| Path::new(&given.name));
+    let paths: Vec<&Path> = input.files.iter().map(|file| file.path.as_path()).chain(names).collect();
     let noted = |(path, source): (&&Path, &Box<dyn Source>)| {
         source.notes().into_iter().map(|note| format!("{}: {note}", path.display())).collect::<Vec<_>>()
     };
@@ -37,6 +41,18 @@ pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
         let Some((&first, name)) = lacking.first().zip(named.names.first()) else { continue };
         notes.push(lacks(paths[first], lacking.len(), &format!("column {name:?}")));
         lacking.iter().for_each(|&file| empty[file].push(Constant { name: name.clone(), value: None }));
+    }
+    for role in Role::ALL
+        .into_iter()
+        .filter(|role| scan.asks(*role) && input.roles.named(*role).is_empty() && !scan.derives(role.name()))
+    {
+        // SQL names a role that some of the files have: the others have a column of this name without values.
+        let has = |source: &dyn Source| !matches!(find(source.columns(), &input.roles, role), Ok(None));
+        let lacking: Vec<usize> = (0..sources.len()).filter(|&file| !has(&*sources[file])).collect();
+        if lacking.len() < sources.len() {
+            let column = || Constant { name: role.name().to_owned(), value: None };
+            lacking.iter().for_each(|&file| empty[file].push(column()));
+        }
     }
     let sources = sources.into_iter().zip(&empty).map(|(source, empty)| with_constants(source, empty));
     let files = paths.iter().zip(sources).map(|(path, source)| map(input, scan, path, source));
@@ -58,7 +74,7 @@ fn named(input: &Input, scan: &Scan) -> Vec<Named> {
     let mut named: Vec<Named> = roles.collect();
     for name in input.dimensions.iter().map(String::as_str).chain(scan.named()) {
         // A column that a role names already is no other one.
-        if !named.iter().any(|known| known.names == [name]) {
+        if !named.iter().any(|known| known.names == [name]) && !scan.derives(name) {
             named.push(Named { names: vec![name.to_owned()], optional: true });
         }
     }

@@ -10,6 +10,8 @@ pub mod json;
 pub mod text;
 
 mod csv;
+#[cfg(feature = "polars")]
+mod data;
 mod dot;
 mod jsonl;
 mod markdown;

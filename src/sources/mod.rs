@@ -4,16 +4,18 @@
 //! `None`. The reader numbers its splits in file order, so that the order of events never depends on which thread read them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, nearest};
-use crate::events::RawBatch;
-pub use crate::events::{UseAs, Wanted};
+pub use crate::events::{Origin, RawBatch, UseAs, Wanted};
 
 mod constants;
 mod csv;
 mod ipc;
+#[cfg(feature = "polars")]
+mod lazy;
 mod ndjson;
 mod opening;
 mod parquet;
@@ -26,6 +28,9 @@ mod tsv;
 pub use constants::{Constant, partitions, with_constants};
 pub use opening::Opening;
 pub use stored::STANDARD_INPUT;
+
+#[cfg(feature = "polars")]
+pub use lazy::from_lazy;
 
 /// Every input format, tried in order: the last one takes whatever is text.
 pub const FORMATS: &[Format] = &[parquet::FORMAT, ipc::FORMAT, ndjson::FORMAT, tsv::FORMAT, csv::FORMAT];
@@ -62,6 +67,29 @@ pub trait Source: Send + Sync {
 
     /// Starts reading. Only the asked-for columns are decoded, in the order asked for.
     fn read(&self, wanted: &[Wanted]) -> Result<Box<dyn Reader>>;
+}
+
+/// A source that others hold too.
+impl<S: Source + ?Sized> Source for Arc<S> {
+    fn columns(&self) -> &[String] {
+        (**self).columns()
+    }
+
+    fn bytes(&self) -> u64 {
+        (**self).bytes()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        (**self).notes()
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+
+    fn read(&self, wanted: &[Wanted]) -> Result<Box<dyn Reader>> {
+        (**self).read(wanted)
+    }
 }
 
 /// A file being read by several threads at once.

@@ -10,6 +10,8 @@
 mod cases;
 mod differential;
 mod faults;
+#[cfg(feature = "polars")]
+mod frame;
 mod hostile;
 mod invariance;
 mod layering;

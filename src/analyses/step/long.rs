@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::{Alternative, Hop, SIGNS, Step, What, parse};
-use crate::analyses::NamedSteps;
+use super::{Alternative, Hop, NamedSteps, SIGNS, Step, What, parse};
 use crate::analyses::common::{from_table, one_or_many};
 use crate::error::{Error, Result};
 use crate::frame::Expression;

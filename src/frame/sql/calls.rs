@@ -1,13 +1,13 @@
 //! Calls of functions: those that look at one row, and the names of those that do not.
 
 use sqlparser::ast::{
-    CeilFloorKind, DateTimeField, Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned,
+    CeilFloorKind, DateTimeField, Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArguments,
     TrimWhereField,
 };
 
 use super::super::functions::{self, Fixed, Function};
 use super::super::tree::{Case, Kind, Literal, Node, Place, TextTest};
-use super::{ONE_EVENT, Reader, span_place};
+use super::{ONE_EVENT, Reader, start};
 use crate::error::{Error, Result, nearest};
 
 /// Functions over many rows.
@@ -168,7 +168,7 @@ impl Reader<'_> {
 
     /// An argument; one that must be known beforehand is checked.
     fn argument(&mut self, function: &'static Function, place: usize, value: &Expr) -> Result<Node> {
-        let at = span_place(value.span());
+        let at = start(value);
         let text = match function.fixed.iter().find(|(fixed, _)| *fixed == place) {
             None => return self.node(value),
             Some((_, Fixed::Group)) => {
@@ -267,7 +267,7 @@ impl Reader<'_> {
             None => Ok(format!("(?{text})")),
             Some(flag) => {
                 let message = format!("{flag:?} is no flag of a regular expression");
-                Err(self.wrong(span_place(flags.span()), message).hint("known are i (ignore case), m (lines) and s"))
+                Err(self.wrong(start(flags), message).hint("known are i (ignore case), m (lines) and s"))
             }
         }
     }

@@ -5,9 +5,8 @@ use sqlparser::ast::{DataType, DateTimeField, Expr, Interval, TypedString, Value
 
 use super::super::kernels::read_time;
 use super::super::tree::{Kind, Literal, Node, Place, Span, TextTest, Type};
-use super::{Reader, negated_if, span_place, type_by_name};
+use super::{Reader, negated_if, start, type_by_name};
 use crate::error::Result;
-use sqlparser::ast::Spanned;
 
 /// Whole numbers up to this size are numbers without loss.
 const LARGEST: i64 = 1 << 53;
@@ -73,7 +72,7 @@ impl Reader<'_> {
             Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Ok(text.clone()),
             Expr::Nested(inner) => self.fixed_text(inner, what),
             other => Err(self
-                .wrong(span_place(other.span()), format!("{what} must stand there as a text"))
+                .wrong(start(other), format!("{what} must stand there as a text"))
                 .hint("write it in single quotes; it cannot come out of a column")),
         }
     }
@@ -81,7 +80,7 @@ impl Reader<'_> {
     /// A regular expression with `flags` before it, checked.
     pub(super) fn regex(&self, pattern: &Expr, flags: &str) -> Result<String> {
         let text = flags.to_owned() + &self.fixed_text(pattern, "a pattern")?;
-        let at = span_place(pattern.span());
+        let at = start(pattern);
         match RegexBuilder::new(&text).size_limit(1 << 20).build() {
             Ok(_) => Ok(text),
             Err(error) => {
@@ -116,7 +115,7 @@ impl Reader<'_> {
     pub(super) fn zoned(&mut self, time: &Expr, zone: &Expr) -> Result<Kind> {
         let name = self.fixed_text(zone, "a time zone")?;
         let zone = name.parse().map_err(|_| {
-            self.wrong(span_place(zone.span()), format!("{name:?} is not a time zone"))
+            self.wrong(start(zone), format!("{name:?} is not a time zone"))
                 .hint("use an IANA name: time AT TIME ZONE 'Europe/Berlin'")
         })?;
         Ok(Kind::Zoned(self.boxed(time)?, zone))

@@ -90,6 +90,7 @@ fn plain(array: &ArrayRef) -> Option<ArrayRef> {
 }
 
 /// The keys of a dictionary, which has fewer values than 2^31.
+#[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions, reason = "one line for all widths")]
 fn int32(keys: &dyn Array) -> Option<Int32Array> {
     if let Some(keys) = keys.as_primitive_opt::<Int32Type>() {
         return Some(keys.clone());

@@ -165,7 +165,7 @@ fn special(text: &[u8], mut at: usize) -> usize {
     while let Some(bytes) = text[at..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*bytes);
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zeros(word ^ ONES * u64::from(b'"')) | zeros(word ^ ONES * u64::from(b'\\')) | controls;
+        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\'))) | controls;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
