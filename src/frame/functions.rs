@@ -157,18 +157,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         .also(&["POW"]),
     of("MOD", &[Number, Number], Number, |a| kernels::number(a, |a| Some(a[0].number()? % a[1].number()?))),
     // Times.
-    of("YEAR", &[Time], Whole, |a| part(a, |t| t.year())),
-    of("QUARTER", &[Time], Whole, |a| part(a, |t| t.quarter())),
-    of("MONTH", &[Time], Whole, |a| part(a, |t| t.month())),
-    of("WEEK", &[Time], Whole, |a| part(a, |t| t.week())).also(&["WEEKOFYEAR", "ISOWEEK"]),
-    of("DAY", &[Time], Whole, |a| part(a, |t| t.day())).also(&["DAYOFMONTH"]),
-    of("HOUR", &[Time], Whole, |a| part(a, |t| t.hour())),
-    of("MINUTE", &[Time], Whole, |a| part(a, |t| t.minute())),
-    of("SECOND", &[Time], Whole, |a| part(a, |t| t.second())),
-    of("ISODOW", &[Time], Whole, |a| part(a, |t| t.weekday())),
-    of("DAYOFWEEK", &[Time], Whole, |a| kernels::whole(vec![part(a, |t| t.weekday())], |a| Some(a[0].whole()? % 7)))
-        .also(&["DOW"]),
-    of("DAYOFYEAR", &[Time], Whole, |a| part(a, |t| t.ordinal_day())).also(&["DOY"]),
+    of("YEAR", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::year)),
+    of("QUARTER", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::quarter)),
+    of("MONTH", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::month)),
+    of("WEEK", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::week))
+        .also(&["WEEKOFYEAR", "ISOWEEK"]),
+    of("DAY", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::day)).also(&["DAYOFMONTH"]),
+    of("HOUR", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::hour)),
+    of("MINUTE", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::minute)),
+    of("SECOND", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::second)),
+    of("ISODOW", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::weekday)),
+    of("DAYOFWEEK", &[Time], Whole, |a| {
+        kernels::whole(vec![part(a, polars::prelude::dt::DateLikeNameSpace::weekday)], |a| Some(a[0].whole()? % 7))
+    })
+    .also(&["DOW"]),
+    of("DAYOFYEAR", &[Time], Whole, |a| part(a, polars::prelude::dt::DateLikeNameSpace::ordinal_day)).also(&["DOY"]),
     of("EPOCH", &[Time], Number, |a| kernels::number(a, |a| Some(a[0].whole()? as f64 / 1e6))),
     of("TO_TIMESTAMP", &[Number], Time, |a| kernels::time(kernels::whole(a, kernels::epoch))).also(&["FROM_UNIXTIME"]),
     of("DATE", &[Time], Day, kernels::day),

@@ -177,7 +177,7 @@ fn only_frame_names_polars() {
         source.code.iter().any(polars)
     };
     let sources = sources();
-    let users: Vec<&str> = sources.iter().filter(names_polars).map(|source| source.module()).collect();
+    let users: Vec<&str> = sources.iter().filter(names_polars).map(Source::module).collect();
     assert!(users.iter().all(|module| *module == "frame"), "{users:?} name polars");
     assert!(users.contains(&"frame"), "the check sees nothing");
 }

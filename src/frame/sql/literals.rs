@@ -133,7 +133,7 @@ impl Reader<'_> {
         let span = read_span(&format!("{text} {unit}"));
         let Some(Span { months, micros }) = span.filter(|_| interval.last_field.is_none()) else {
             return Err(self
-                .wrong(at, format!("{:?} is not a length of time", text))
+                .wrong(at, format!("{text:?} is not a length of time"))
                 .hint("write INTERVAL '1 day', '90 minutes' or '2 months'"));
         };
         let sign = if back { -1 } else { 1 };
