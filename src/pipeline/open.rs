@@ -22,27 +22,40 @@ pub(super) struct Opened {
 
 /// Opens the files of `input` and finds the columns that `scan` needs.
 pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
+    let Prepared { sources, mut notes } = prepare(input, scan);
+    let open = |(file, source): (&InputFile, Result<_>)| map(input, scan, &file.path, source?);
+    let files = input.files.iter().zip(sources).map(open).collect::<Result<Vec<_>>>()?;
+    notes.extend(unguessed(&files, input, scan));
+    Ok(Opened { files, notes })
+}
+
+/// The files of a run with all columns that they have or are given, and what a reader of any answer must know about them.
+pub(super) struct Prepared {
+    /// One for each file.
+    pub sources: Vec<Result<Box<dyn Source>>>,
+    pub notes: Vec<String>,
+}
+
+/// Opens the files of `input`. One that lacks a column which another has, and which it need not have, gets it without values.
+pub(super) fn prepare(input: &Input, scan: &Scan) -> Prepared {
     let named = named(input, scan);
     let options = TextOptions { named: named.iter().map(|named| named.names.clone()).collect(), ..input.text.clone() };
     let open = |file: &InputFile| Ok(with_constants(sources::open(&file.path, &options)?, &file.constants));
-    let sources: Vec<Box<dyn Source>> = input.files.iter().map(open).collect::<Result<_>>()?;
-    let paths: Vec<&Path> = input.files.iter().map(|file| file.path.as_path()).collect();
-    let noted = |(path, source): (&&Path, &Box<dyn Source>)| {
-        source.notes().into_iter().map(|note| format!("{}: {note}", path.display())).collect::<Vec<_>>()
-    };
-    let mut notes: Vec<String> = paths.iter().zip(&sources).flat_map(noted).collect();
+    let sources: Vec<Result<Box<dyn Source>>> = input.files.iter().map(open).collect();
+    let mut notes = Vec::new();
+    for (file, source) in input.files.iter().zip(&sources) {
+        let found = source.iter().flat_map(|source| source.notes());
+        notes.extend(found.map(|note| format!("{}: {note}", file.path.display())));
+    }
     let mut empty = vec![Vec::new(); sources.len()];
     for named in named.iter().filter(|named| named.optional) {
         let lacking = lacking(&sources, &named.names);
         let Some((&first, name)) = lacking.first().zip(named.names.first()) else { continue };
-        notes.push(lacks(paths[first], lacking.len(), &format!("column {name:?}")));
+        notes.push(lacks(&input.files[first].path, lacking.len(), &format!("column {name:?}")));
         lacking.iter().for_each(|&file| empty[file].push(Constant { name: name.clone(), value: None }));
     }
-    let sources = sources.into_iter().zip(&empty).map(|(source, empty)| with_constants(source, empty));
-    let files = paths.iter().zip(sources).map(|(path, source)| map(input, scan, path, source));
-    let files = files.collect::<Result<Vec<_>>>()?;
-    notes.extend(Role::ALL.iter().filter_map(|role| unguessed(&files, input, scan, *role)));
-    Ok(Opened { files, notes })
+    let filled = |(source, empty): (Result<_>, &Vec<Constant>)| Ok(with_constants(source?, empty));
+    Prepared { sources: sources.into_iter().zip(&empty).map(filled).collect(), notes }
 }
 
 /// Columns that the user named for one thing: the first that a file has is taken.
@@ -66,15 +79,20 @@ fn named(input: &Input, scan: &Scan) -> Vec<Named> {
 }
 
 /// The numbers of the files that have none of the columns `names`, if another file has one.
-fn lacking(sources: &[Box<dyn Source>], names: &[String]) -> Vec<usize> {
-    let is_there =
+fn lacking(sources: &[Result<Box<dyn Source>>], names: &[String]) -> Vec<usize> {
+    let has_one =
         |source: &dyn Source| names.iter().any(|name| name == "none" || position(source.columns(), name).is_some());
-    let lacking: Vec<usize> = (0..sources.len()).filter(|&file| !is_there(&*sources[file])).collect();
-    if lacking.len() == sources.len() { Vec::new() } else { lacking }
+    let opened = sources.iter().enumerate().filter_map(|(file, source)| Some((file, source.as_ref().ok()?)));
+    let (having, lacking): (Vec<_>, Vec<_>) = opened.partition(|(_, source)| has_one(&***source));
+    if having.is_empty() { Vec::new() } else { lacking.into_iter().map(|(file, _)| file).collect() }
 }
 
-/// What is said if a role that may be missing was found in some of the files only.
-fn unguessed(files: &[OpenFile], input: &Input, scan: &Scan, role: Role) -> Option<String> {
+/// What is said of the roles that may be missing and were found in some of the files only.
+pub(super) fn unguessed(files: &[OpenFile], input: &Input, scan: &Scan) -> Vec<String> {
+    Role::ALL.iter().filter_map(|role| unguessed_role(files, input, scan, *role)).collect()
+}
+
+fn unguessed_role(files: &[OpenFile], input: &Input, scan: &Scan, role: Role) -> Option<String> {
     if scan.requires(role) || !scan.reads(role) || !input.roles.named(role).is_empty() {
         return None;
     }
@@ -96,6 +114,12 @@ fn lacks(first: &Path, count: usize, what: &str) -> String {
 }
 
 fn map(input: &Input, scan: &Scan, path: &Path, source: Box<dyn Source>) -> Result<OpenFile> {
+    let (facts, mapping) = fit(input, scan, path, &*source)?;
+    Ok(OpenFile { facts, source, mapping })
+}
+
+/// Finds the columns that `scan` needs in the file at `path`.
+pub(super) fn fit(input: &Input, scan: &Scan, path: &Path, source: &dyn Source) -> Result<(FileFacts, Mapping)> {
     let columns = with_derived(source.columns(), &scan.derived).map_err(|e| e.within(path.display()))?;
     let named = |name: &String| by_name(&columns, name).map(|_| ());
     input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
@@ -107,5 +131,5 @@ fn map(input: &Input, scan: &Scan, path: &Path, source: Box<dyn Source>) -> Resu
         columns: source.columns().to_vec(),
         roles: mapping.roles(source.columns(), scan),
     };
-    Ok(OpenFile { facts, source, mapping })
+    Ok((facts, mapping))
 }
