@@ -1,9 +1,13 @@
 //! What can be known of a run before anything is read: files open, columns are there, questions fit into one run.
 
-use super::open::{Opened, open};
-use super::{Asked, FileFacts, Input, InputFile, check_limits};
-use crate::error::Error;
+use std::path::Path;
+
+use super::open::{OpenFile, Prepared, fit, paths, prepare, unguessed};
+use super::{Asked, FileFacts, Input, check_limits};
+use crate::error::{Error, Result};
+use crate::events::Scan;
 use crate::journeys::Needs;
+use crate::sources::Source;
 
 /// What the headers of the inputs say about a run.
 #[derive(Default)]
@@ -24,27 +28,39 @@ pub fn check(input: &Input, asked: &[Asked]) -> Checked {
     asked.iter().for_each(|asked| needs.add(asked.question.needs()));
     let mut checked = Checked::default();
     checked.problems.extend(check_limits(&needs).err());
-    match open(input, &input.scan(&needs.scan)) {
-        Ok(Opened { files, notes }) => {
-            checked.files.extend(files.into_iter().map(|file| file.facts));
-            checked.notes = notes;
-        }
-        Err(error) => {
-            let alone: Vec<Error> = input.files.iter().flat_map(|file| check_file(file, input, asked)).collect();
-            checked.problems.extend(if alone.is_empty() { vec![error] } else { alone });
+    let scan = input.scan(&needs.scan);
+    let Prepared { sources, notes } = prepare(input, &scan);
+    let mut files = Vec::new();
+    for (path, source) in paths(input).into_iter().zip(sources) {
+        match source.map_err(|error| vec![error]).and_then(|source| check_file(path, source, input, asked, &scan)) {
+            Ok(file) => files.push(file),
+            Err(problems) => checked.problems.extend(problems),
         }
     }
+    checked.notes = notes;
+    checked.notes.extend(unguessed(&files, input, &scan));
+    checked.files.extend(files.into_iter().map(|file| file.facts));
     checked
 }
 
-/// What keeps questions from being asked of a file by itself.
-fn check_file(file: &InputFile, input: &Input, asked: &[Asked]) -> Vec<Error> {
-    let alone = Input { files: vec![file.clone()], sources: Vec::new(), ..input.clone() };
+/// A file that all questions can be asked of, or what keeps which of them from being asked.
+fn check_file(
+    path: &Path,
+    source: Box<dyn Source>,
+    input: &Input,
+    asked: &[Asked],
+    scan: &Scan,
+) -> Result<OpenFile, Vec<Error>> {
+    let error = match fit(input, scan, path, &*source) {
+        Ok((facts, mapping)) => return Ok(OpenFile { facts, source, mapping }),
+        Err(error) => error,
+    };
     let failed = asked.iter().filter_map(|Asked { name, question }| {
-        let error = open(&alone, &input.scan(&question.needs().scan)).err()?;
+        let error = fit(input, &input.scan(&question.needs().scan), path, &*source).err()?;
         Some((name.as_str(), error))
     });
-    by_message(failed.collect(), asked.len())
+    let failed = by_message(failed.collect(), asked.len());
+    Err(if failed.is_empty() { vec![error] } else { failed })
 }
 
 /// One error for all questions that fail for the same reason; it names them, unless all do.

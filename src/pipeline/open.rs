@@ -23,18 +23,40 @@ pub(super) struct Opened {
 
 /// Opens the files of `input` and finds the columns that `scan` needs.
 pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
+    let Prepared { sources, mut notes } = prepare(input, scan);
+    let open = |(path, source): (&Path, Result<_>)| map(input, scan, path, source?);
+    let files = paths(input).into_iter().zip(sources).map(open).collect::<Result<Vec<_>>>()?;
+    notes.extend(unguessed(&files, input, scan));
+    Ok(Opened { files, notes })
+}
+
+/// What the files and the given sources of a run are called, in the order in which they are read.
+pub(super) fn paths(input: &Input) -> Vec<&Path> {
+    let given = input.sources.iter().map(|given| Path::new(&given.name));
+    input.files.iter().map(|file| file.path.as_path()).chain(given).collect()
+}
+
+/// The files of a run with all columns that they have or are given, and what a reader of any answer must know about them.
+pub(super) struct Prepared {
+    /// One for each file.
+    pub sources: Vec<Result<Box<dyn Source>>>,
+    pub notes: Vec<String>,
+}
+
+/// Opens the files of `input`. One that lacks a column which another has, and which it need not have, gets it without values.
+pub(super) fn prepare(input: &Input, scan: &Scan) -> Prepared {
     let named = named(input, scan);
     let options = TextOptions { named: named.iter().map(|named| named.names.clone()).collect(), ..input.text.clone() };
     let open = |file: &InputFile| Ok(with_constants(sources::open(&file.path, &options)?, &file.constants));
     let given = |given: &Given| Ok(Box::new(Arc::clone(&given.source)) as Box<dyn Source>);
     let sources = input.files.iter().map(open).chain(input.sources.iter().map(given));
-    let sources: Vec<Box<dyn Source>> = sources.collect::<Result<_>>()?;
-    let names = input.sources.iter().map(|given| Path::new(&given.name));
-    let paths: Vec<&Path> = input.files.iter().map(|file| file.path.as_path()).chain(names).collect();
-    let noted = |(path, source): (&&Path, &Box<dyn Source>)| {
-        source.notes().into_iter().map(|note| format!("{}: {note}", path.display())).collect::<Vec<_>>()
-    };
-    let mut notes: Vec<String> = paths.iter().zip(&sources).flat_map(noted).collect();
+    let sources: Vec<Result<Box<dyn Source>>> = sources.collect();
+    let paths = paths(input);
+    let mut notes = Vec::new();
+    for (path, source) in paths.iter().zip(&sources) {
+        let found = source.iter().flat_map(|source| source.notes());
+        notes.extend(found.map(|note| format!("{}: {note}", path.display())));
+    }
     let mut empty = vec![Vec::new(); sources.len()];
     for named in named.iter().filter(|named| named.optional) {
         let lacking = lacking(&sources, &named.names);
@@ -42,23 +64,16 @@ pub(super) fn open(input: &Input, scan: &Scan) -> Result<Opened> {
         notes.push(lacks(paths[first], lacking.len(), &format!("column {name:?}")));
         lacking.iter().for_each(|&file| empty[file].push(Constant { name: name.clone(), value: None }));
     }
-    for role in Role::ALL
-        .into_iter()
-        .filter(|role| scan.asks(*role) && input.roles.named(*role).is_empty() && !scan.derives(role.name()))
-    {
-        // SQL names a role that some of the files have: the others have a column of this name without values.
-        let has = |source: &dyn Source| !matches!(find(source.columns(), &input.roles, role), Ok(None));
-        let lacking: Vec<usize> = (0..sources.len()).filter(|&file| !has(&*sources[file])).collect();
-        if lacking.len() < sources.len() {
+    for role in Role::ALL {
+        if scan.asks(role) && input.roles.named(role).is_empty() && !scan.derives(role.name()) {
+            // SQL names a role that some of the files have: the others have a column of this name without values.
+            let has = |source: &dyn Source| !matches!(find(source.columns(), &input.roles, role), Ok(None));
             let column = || Constant { name: role.name().to_owned(), value: None };
-            lacking.iter().for_each(|&file| empty[file].push(column()));
+            without(&sources, has).into_iter().for_each(|file| empty[file].push(column()));
         }
     }
-    let sources = sources.into_iter().zip(&empty).map(|(source, empty)| with_constants(source, empty));
-    let files = paths.iter().zip(sources).map(|(path, source)| map(input, scan, path, source));
-    let files = files.collect::<Result<Vec<_>>>()?;
-    notes.extend(Role::ALL.iter().filter_map(|role| unguessed(&files, input, scan, *role)));
-    Ok(Opened { files, notes })
+    let filled = |(source, empty): (Result<_>, &Vec<Constant>)| Ok(with_constants(source?, empty));
+    Prepared { sources: sources.into_iter().zip(&empty).map(filled).collect(), notes }
 }
 
 /// Columns that the user named for one thing: the first that a file has is taken.
@@ -82,15 +97,23 @@ fn named(input: &Input, scan: &Scan) -> Vec<Named> {
 }
 
 /// The numbers of the files that have none of the columns `names`, if another file has one.
-fn lacking(sources: &[Box<dyn Source>], names: &[String]) -> Vec<usize> {
-    let is_there =
-        |source: &dyn Source| names.iter().any(|name| name == "none" || position(source.columns(), name).is_some());
-    let lacking: Vec<usize> = (0..sources.len()).filter(|&file| !is_there(&*sources[file])).collect();
-    if lacking.len() == sources.len() { Vec::new() } else { lacking }
+fn lacking(sources: &[Result<Box<dyn Source>>], names: &[String]) -> Vec<usize> {
+    without(sources, |source| names.iter().any(|name| name == "none" || position(source.columns(), name).is_some()))
 }
 
-/// What is said if a role that may be missing was found in some of the files only.
-fn unguessed(files: &[OpenFile], input: &Input, scan: &Scan, role: Role) -> Option<String> {
+/// The numbers of the files of which `has` does not hold, if it holds of another one.
+fn without(sources: &[Result<Box<dyn Source>>], has: impl Fn(&dyn Source) -> bool) -> Vec<usize> {
+    let opened = sources.iter().enumerate().filter_map(|(file, source)| Some((file, source.as_ref().ok()?)));
+    let (having, lacking): (Vec<_>, Vec<_>) = opened.partition(|(_, source)| has(&***source));
+    if having.is_empty() { Vec::new() } else { lacking.into_iter().map(|(file, _)| file).collect() }
+}
+
+/// What is said of the roles that may be missing and were found in some of the files only.
+pub(super) fn unguessed(files: &[OpenFile], input: &Input, scan: &Scan) -> Vec<String> {
+    Role::ALL.iter().filter_map(|role| unguessed_role(files, input, scan, *role)).collect()
+}
+
+fn unguessed_role(files: &[OpenFile], input: &Input, scan: &Scan, role: Role) -> Option<String> {
     if scan.requires(role) || !scan.reads(role) || !input.roles.named(role).is_empty() {
         return None;
     }
@@ -112,6 +135,12 @@ fn lacks(first: &Path, count: usize, what: &str) -> String {
 }
 
 fn map(input: &Input, scan: &Scan, path: &Path, source: Box<dyn Source>) -> Result<OpenFile> {
+    let (facts, mapping) = fit(input, scan, path, &*source)?;
+    Ok(OpenFile { facts, source, mapping })
+}
+
+/// Finds the columns that `scan` needs in the file at `path`.
+pub(super) fn fit(input: &Input, scan: &Scan, path: &Path, source: &dyn Source) -> Result<(FileFacts, Mapping)> {
     let columns = with_derived(source.columns(), &scan.derived).map_err(|e| e.within(path.display()))?;
     let named = |name: &String| by_name(&columns, name).map(|_| ());
     input.dimensions.iter().try_for_each(named).map_err(|e| e.within(path.display()))?;
@@ -123,5 +152,5 @@ fn map(input: &Input, scan: &Scan, path: &Path, source: Box<dyn Source>) -> Resu
         columns: source.columns().to_vec(),
         roles: mapping.roles(source.columns(), scan),
     };
-    Ok(OpenFile { facts, source, mapping })
+    Ok((facts, mapping))
 }

@@ -126,6 +126,9 @@ pub fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// Visitor, number, events, seconds, bounce, path.
+type Row<'a> = (&'a str, u32, Option<u64>, f64, bool, &'a [&'a str]);
+
 /// Rows of journeys in two batches.
 pub fn rows() -> (SchemaRef, Vec<RecordBatch>) {
     let item = Arc::new(Field::new("item", DataType::Utf8, false));
@@ -137,7 +140,7 @@ pub fn rows() -> (SchemaRef, Vec<RecordBatch>) {
         Field::new("bounce", DataType::Boolean, false),
         Field::new("path", DataType::List(item.clone()), false),
     ]));
-    let batch = |rows: &[(&str, u32, Option<u64>, f64, bool, &[&str])]| {
+    let batch = |rows: &[Row<'_>]| {
         let mut paths = ListBuilder::new(StringBuilder::new()).with_field(item.clone());
         rows.iter().for_each(|row| paths.append_value(row.5.iter().map(|name| Some(*name))));
         let columns: Vec<ArrayRef> = vec![

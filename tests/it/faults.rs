@@ -42,7 +42,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn is_temporary(name: &String) -> bool {
+fn is_temporary(name: &str) -> bool {
     name.starts_with(".clickpath-") && name.ends_with(".part")
 }
 
@@ -142,7 +142,7 @@ fn single_outputs_are_kept_from_harm_as_well() {
     make_pipe(&folder.path().join("b.json"));
     let args = ["summary", "log.csv", "--quiet", "-o", "a.json", "-o", "b.json"];
     let mut child = start(folder.path(), &args);
-    wait_for("a file to be begun", &mut child, || names(folder.path()).iter().any(is_temporary));
+    wait_for("a file to be begun", &mut child, || names(folder.path()).iter().any(|name| is_temporary(name)));
     end(child, 9);
     assert!(!folder.path().join("a.json").exists());
     answer_in(folder.path(), &["summary", "log.csv", "-o", "a.json"]);

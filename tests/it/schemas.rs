@@ -257,7 +257,8 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
         }
         Value::Number(_) => {
             changes.push(("as a text", with(json!("1"))));
-            if !MAY_BE_BELOW_ZERO.contains(&key) && !(place.contains("/matrix/") && key == "position") {
+            let below = MAY_BE_BELOW_ZERO.contains(&key) || (place.contains("/matrix/") && key == "position");
+            if !below {
                 changes.push(("below zero", with(json!(-1))));
             }
             if is_rate(key) {

@@ -280,7 +280,7 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn array(rows: &[Row], name: &str) -> ArrayRef {
-    let column = COLUMNS.iter().position(|(known, _)| *known == name).unwrap();
+    let column = COLUMNS.iter().position(|(known, _)| *known == name).expect("a column of the rows");
     let values = || rows.iter().map(|row| &row[column]);
     let text = |value: &Value| if let Value::Text(text) = value { Some(text.clone()) } else { None };
     match COLUMNS[column] {

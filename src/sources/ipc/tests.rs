@@ -188,7 +188,7 @@ fn dictionaries_of_a_stream_may_change_from_batch_to_batch() {
 fn files_without_rows_are_fine() {
     let empty = RecordBatch::new_empty(Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true)])));
     for kind in KINDS {
-        let mut bytes = written(kind, &[empty.clone()], None);
+        let mut bytes = written(kind, std::slice::from_ref(&empty), None);
         assert_eq!(opened(&bytes).unwrap().0.columns(), ["a"]);
         if kind == Kind::Stream {
             // The mark of the end may be missing.

@@ -88,7 +88,8 @@ fn journeys_chosen_by_what_they_are() {
     if !accepts(&["summary", "--journeys", "events >= 3"]) {
         return;
     }
-    let chosen: [(&str, fn(&facts::Facts) -> bool); 3] = [
+    type Choose = (&'static str, fn(&facts::Facts) -> bool);
+    let chosen: [Choose; 3] = [
         ("events >= 3", |facts| facts.events >= 3),
         ("session_number > 1 AND bounce = false", |facts| facts.number > 1 && !facts.bounce),
         ("entry_page = '/a' OR page_views = 0", |facts| {

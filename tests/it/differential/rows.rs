@@ -66,7 +66,7 @@ fn one_row_per_journey() {
                 let times: Vec<i64> = list("times").iter().map(|time| micros(time)).collect();
                 (row["visitor"].clone(), micros(&row["start"]), row["events"].parse().unwrap(), list("path"), times)
             };
-            let mut found: Vec<(String, i64, usize, Vec<String>, Vec<i64>)> = rows.iter().map(row_of).collect();
+            let mut found: Vec<_> = rows.iter().map(row_of).collect();
             let journey = |journey: &Vec<Event>| {
                 let path = look.view(log, |view| places(journey, view));
                 let (nodes, times) = path.into_iter().map(|place| (place.node, place.time)).unzip();
