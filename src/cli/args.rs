@@ -50,6 +50,10 @@ pub struct InputSpec {
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "one_or_more")]
     pub session: Vec<String>,
+    /// Column of the channel that a visit came through, for --by first_channel [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "one_or_more")]
+    pub source: Vec<String>,
     /// Columns that questions may name; a missing one is an error (repeatable)
     #[arg(long = "dim", value_name = "COLUMN")]
     pub dimensions: Vec<String>,
@@ -159,6 +163,7 @@ impl InputSpec {
             page: self.page.clone(),
             value: self.value.clone(),
             session: self.session.clone(),
+            source: self.source.clone(),
         }
     }
 

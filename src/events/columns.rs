@@ -20,6 +20,7 @@ pub struct Roles {
     pub page: Vec<String>,
     pub value: Vec<String>,
     pub session: Vec<String>,
+    pub source: Vec<String>,
 }
 
 impl Roles {
@@ -32,6 +33,7 @@ impl Roles {
             Role::Page => &self.page,
             Role::Value => &self.value,
             Role::Session => &self.session,
+            Role::Source => &self.source,
         }
     }
 
@@ -50,9 +52,15 @@ pub enum Role {
     Page,
     Value,
     Session,
+    /// The channel that a visit came through. Only a breakdown asks for it, by the name [`FIRST_CHANNEL`].
+    Source,
 }
 
+/// The dimension that is the column of [`Role::Source`], whatever that is called.
+pub const FIRST_CHANNEL: &str = "first_channel";
+
 impl Role {
+    /// The roles that an event is made of.
     pub const ALL: [Role; 6] = [Role::Visitor, Role::Time, Role::Event, Role::Page, Role::Value, Role::Session];
 
     pub fn name(self) -> &'static str {
@@ -63,13 +71,14 @@ impl Role {
             Role::Page => "page",
             Role::Value => "value",
             Role::Session => "session",
+            Role::Source => "source",
         }
     }
 
     pub(super) fn use_as(self) -> UseAs {
         match self {
             Role::Visitor | Role::Session => UseAs::Ids,
-            Role::Event | Role::Page => UseAs::Names,
+            Role::Event | Role::Page | Role::Source => UseAs::Names,
             Role::Time | Role::Value => UseAs::Values,
         }
     }
@@ -101,6 +110,11 @@ impl Role {
             ],
             Role::Value => &[&["value", "revenue"], &["event_value", "purchase_value", "order_value", "amount"]],
             Role::Session => &[],
+            Role::Source => &[
+                &["channel", "acquisition_channel", "channel_grouping", "default_channel_group"],
+                &["utm_source", "traffic_source", "session_source", "source"],
+                &["referrer_domain", "referring_domain"],
+            ],
         }
     }
 }
@@ -174,7 +188,7 @@ impl Scan {
             Role::Visitor | Role::Time => true,
             Role::Event => self.event_required,
             Role::Page => self.page_required,
-            Role::Value | Role::Session => false,
+            Role::Value | Role::Session | Role::Source => false,
         }
     }
 }
@@ -229,8 +243,12 @@ impl Mapping {
         let page = want(optional(Role::Page, scan.page)?, UseAs::Names);
         let value = want(optional(Role::Value, scan.value)?, UseAs::Values);
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
-        let mut named = |name: &str, use_as| Ok(place(&mut wanted, by_name(columns, name)?, use_as));
-        let dimensions = scan.dimensions.iter().map(|name| named(name, UseAs::Names)).collect::<Result<_>>()?;
+        let dimension = |name: &String| match name.as_str() {
+            FIRST_CHANNEL => required(Role::Source),
+            name => by_name(columns, name),
+        };
+        let dimensions = scan.dimensions.iter().map(|name| Ok(place(&mut wanted, dimension(name)?, UseAs::Names)));
+        let dimensions = dimensions.collect::<Result<_>>()?;
         let visible = Visible { columns, known: columns.len(), roles };
         let conditions = scan.conditions.iter().map(|condition| match condition {
             Condition::Compare { column, .. } => {
@@ -256,6 +274,8 @@ impl Mapping {
             Role::Page => self.page,
             Role::Value => self.value,
             Role::Session => self.session,
+            // It is read as a dimension.
+            Role::Source => None,
         }
     }
 
@@ -431,6 +451,20 @@ mod tests {
         );
         assert_eq!(found("ts page", Role::Page).unwrap(), None);
         assert_eq!(found("ts page url", Role::Page).unwrap(), Some(2));
+    }
+
+    #[test]
+    fn the_first_channel_is_the_column_of_the_source() {
+        let scan = Scan { dimensions: vec![FIRST_CHANNEL.into()], ..Scan::default() };
+        let read = |names: &str, roles: &Roles| {
+            let mapping = map(names, roles, &scan)?;
+            Ok::<_, Error>(mapping.wanted[mapping.dimensions[0]].column)
+        };
+        assert_eq!(read("visitor ts source acquisition_channel", &Roles::default()).unwrap(), 3);
+        let named = Roles { source: vec!["how".into()], ..Roles::default() };
+        assert_eq!(read("visitor ts source how", &named).unwrap(), 3);
+        let error = read("visitor ts", &Roles::default()).unwrap_err();
+        assert!(error.advice().unwrap().contains("--source COLUMN"), "{error}");
     }
 
     #[test]

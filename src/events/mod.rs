@@ -16,7 +16,7 @@ mod timestamp;
 
 pub use account::{Account, FirstReject};
 pub use batch::{Columns, EventBatch, IdArena, Keys};
-pub use columns::{Mapping, Role, Roles, Scan, Seen, by_name, find, position};
+pub use columns::{FIRST_CHANNEL, Mapping, Role, Roles, Scan, Seen, by_name, find, position};
 pub use decode::{Decoder, Reading, Tally};
 pub use derived::{Derived, with_derived};
 pub use names::Dictionaries;

@@ -173,7 +173,7 @@ fn only_the_pipeline_starts_threads() {
 #[test]
 fn only_frame_names_polars() {
     let names_polars = |source: &&Source| {
-        let polars = |line: &String| line.replace("\"polars\"", "").contains("polars");
+        let polars = |line: &String| line.replace("\"polars\"", "").replace("to_polars", "").contains("polars");
         source.code.iter().any(polars)
     };
     let sources = sources();
