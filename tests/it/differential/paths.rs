@@ -19,7 +19,7 @@ fn whole_paths() {
     }
     for look in LOOKS {
         for (log, report) in logs::whole("paths", &[look.flags, &["--top", "all"]].concat()) {
-            let (expected, total) = look.view(log, |view| paths(&look.journeys(log), view));
+            let (expected, empty) = look.view(log, |view| paths(&look.journeys(log), view));
             let found: Vec<(Vec<String>, usize, usize)> = report["paths"]
                 .as_array()
                 .unwrap()
@@ -29,7 +29,8 @@ fn whole_paths() {
             let expected: Vec<(Vec<String>, usize, usize)> =
                 expected.into_iter().map(|(path, of)| (path, of.count, of.visitors)).collect();
             assert_eq!(found, expected, "{}", look.place(log));
-            assert_eq!(count(&report["total"]), total, "{}", look.place(log));
+            let total = look.journeys(log).len();
+            assert_eq!((count(&report["total"]), count(&report["empty"])), (total, empty), "{}", look.place(log));
             for row in report["paths"].as_array().unwrap() {
                 let share = ratio(count(&row["count"]), total);
                 assert!(close(&row["share"], share), "{}: {row} of {total}", look.place(log));

@@ -1,11 +1,7 @@
-//! Paths and the step matrix, by plain loops.
+//! Paths and the step matrix, by plain loops, as `docs/semantics.md` defines them.
 //!
-//! Readings that the definitions leave open:
-//! - A journey in which no event has a node (or every node is hidden) has no path: it counts in no path, but in `total`, and in
-//!   the matrix it is at its end from the first column on: shares are of all journeys.
-//! - Equal counts are ordered by the nodes of the path, one after another, by bytes.
-//! - The columns before an anchor hold the journeys that begin later as `(start)`; `(end)` is for those that ended before.
-//! - The anchor is the first place of the node, and the shares of a matrix around it are of the journeys that have it.
+//! A journey in which no event has a node that is shown has no path: it is one of all journeys, is counted as `empty`, and stands at `(end)`
+//! in every column of the matrix.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,24 +53,21 @@ pub struct PathCount {
     pub visitors: usize,
 }
 
-/// Whole paths: the most frequent first, equal ones by their nodes; and how many journeys there are.
+/// Whole paths: the most frequent first, equal ones by their nodes; and how many journeys have none.
 pub fn paths(journeys: &[Vec<Event>], view: &View<'_>) -> (Vec<(Vec<String>, PathCount)>, usize) {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     let mut who: BTreeMap<Vec<String>, BTreeSet<&str>> = BTreeMap::new();
     for journey in journeys {
         let path = nodes_of(journey, view);
-        if path.is_empty() {
-            continue;
-        }
         *counts.entry(path.clone()).or_default() += 1;
         who.entry(path).or_default().insert(&journey[0].visitor);
     }
-    let total = journeys.len();
+    let empty = counts.remove(&Vec::new()).unwrap_or(0);
     let visitors = |path: &Vec<String>| who[path].len();
     let mut found: Vec<(Vec<String>, PathCount)> =
         counts.iter().map(|(path, &count)| (path.clone(), PathCount { count, visitors: visitors(path) })).collect();
     found.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(&b.0)));
-    (found, total)
+    (found, empty)
 }
 
 /// Journeys by position and node, and of how many journeys they are.
@@ -147,10 +140,10 @@ mod tests {
     #[test]
     fn paths_by_count_then_by_nodes() {
         let journeys = [log("B@0"), log("A@0 B@1"), log("A@9 B@9"), log("w/A@0"), log("X@0"), log("w/B@7"), log("B@8")];
-        let (found, total) = paths(&journeys, &view(Repeats::First));
+        let (found, empty) = paths(&journeys, &view(Repeats::First));
         let shown: Vec<String> =
             found.iter().map(|(path, of)| format!("{} {} {}", text(path), of.count, of.visitors)).collect();
-        assert_eq!((shown, total), (vec!["B 3 2".into(), "A>B 2 1".into(), "A 1 1".into()], 7));
+        assert_eq!((shown, empty), (vec!["B 3 2".into(), "A>B 2 1".into(), "A 1 1".into()], 1));
     }
 
     #[test]
