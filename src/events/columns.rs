@@ -178,6 +178,7 @@ impl Scan {
             Role::Page => self.page || self.page_required,
             Role::Value => self.value,
             Role::Session => self.session,
+            Role::Source => self.dimensions.iter().any(|name| name == FIRST_CHANNEL),
         };
         read || self.asks(role)
     }
