@@ -20,28 +20,17 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{clickpath, root};
 use logs::Log;
 use oracle::paths::View;
 use oracle::{Event, Repeats};
 
-/// Whether the program knows this question yet.
-pub fn exists(question: &str) -> bool {
-    let known = clickpath(Path::new(".")).args([question, "--help"]).output().unwrap().status.success();
-    if !known {
-        println!("skipped: there is no `{question}` yet");
+/// Whether this build has no SQL, which is said.
+pub fn skipped_without_sql() -> bool {
+    let without = cfg!(not(feature = "polars"));
+    if without {
+        println!("skipped: this build has no SQL");
     }
-    known
-}
-
-/// Whether the program takes these arguments yet; the log is the sample.
-pub fn accepts(args: &[&str]) -> bool {
-    let args = [&args[..1], &["sample-data/shop.csv.gz"], &args[1..]].concat();
-    let taken = clickpath(root()).args(&args).output().unwrap().status.success();
-    if !taken {
-        println!("skipped: {args:?}");
-    }
-    taken
+    without
 }
 
 /// A node rule, as a question about a log means it.

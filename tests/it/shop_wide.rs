@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::differential::logs::csv;
-use crate::differential::{accepts, exists};
+use crate::differential::skipped_without_sql;
 use crate::shop::{FUNNEL, answer, answers, asked, assert_rows, assert_same};
 use crate::support::{answer_in, ask, root, shop};
 
@@ -17,9 +17,6 @@ fn only(name: &str, keep: impl Fn(&Value) -> bool) -> Vec<Value> {
 
 #[test]
 fn the_most_frequent_paths() {
-    if !exists("paths") {
-        return;
-    }
     let report = asked("paths", &["--top", "20"]);
     let joined = |row: &Value| {
         let nodes: Vec<&str> = row["path"].as_array().unwrap().iter().map(|node| node.as_str().unwrap()).collect();
@@ -40,18 +37,12 @@ fn the_most_frequent_paths() {
 
 #[test]
 fn the_step_matrix() {
-    if !exists("paths") {
-        return;
-    }
     let report = asked("paths", &["--matrix", "--depth", "10"]);
     assert_rows(&report["matrix"], answers("matrix"), &["position", "node"], &[("/share", "share")]);
 }
 
 #[test]
 fn the_step_matrix_around_a_node() {
-    if !exists("paths") {
-        return;
-    }
     let report = asked("paths", &["--around", "add_to_cart", "--before", "3", "--after", "3"]);
     let rows = report["matrix"].as_array().unwrap();
     let is_end = |row: &&Value| ["(start)", "(end)"].contains(&row["node"].as_str().unwrap());
@@ -64,9 +55,6 @@ fn the_step_matrix_around_a_node() {
 
 #[test]
 fn drops_and_friction() {
-    if !exists("dropoff") {
-        return;
-    }
     let report = asked("dropoff", &[]);
     let keys = ["occurrences", "events", "dropped", "excess_drops", "goal_rate"];
     let keys = keys.map(|key| (format!("/{key}"), key));
@@ -83,9 +71,6 @@ fn drops_and_friction() {
 /// What comes after a node: its transitions and its exits.
 #[test]
 fn what_comes_after_a_node() {
-    if !exists("dropoff") {
-        return;
-    }
     let report = asked("dropoff", &["--next", "all"]);
     let mut found: Vec<Value> = Vec::new();
     for node in report["nodes"].as_array().unwrap() {
@@ -129,9 +114,6 @@ const OF_VISITORS: [(&str, &str); 7] = [
 
 #[test]
 fn conversion_by_goal_and_platform() {
-    if !exists("conversion") {
-        return;
-    }
     let report = asked("conversion", &["--goal", "add_to_cart", "--goal", "purchase", "--by", "platform"]);
     let expected = |platform: &str| only("conversion", |row| row["platform"] == platform);
     assert_rows(&report["goals"], &expected("(all)"), &["goal"], &CONVERSION);
@@ -168,9 +150,6 @@ fn shown(fact: &str, value: &str) -> String {
 
 #[test]
 fn key_figures_by_what_a_session_is() {
-    if !accepts(&["summary", "--by", "session_number"]) {
-        return;
-    }
     for (dimension, fact) in FACTS {
         let report = asked("summary", &["--by", dimension]);
         check_segments(&report, dimension, fact, |_| true);
@@ -263,7 +242,7 @@ const MOBILE: [&str; 2] = ["--where", "platform = 'mobile'"];
 
 #[test]
 fn the_log_of_mobile_phones_alone() {
-    if !accepts(&["summary", "--where", "event = 'cart'"]) {
+    if skipped_without_sql() {
         return;
     }
     let document = ask("summary", &[&shop()], &MOBILE);
@@ -280,7 +259,7 @@ fn the_log_of_mobile_phones_alone() {
 /// In a job, each question may have its own condition, and does not see those of the others.
 #[test]
 fn one_job_with_a_condition_for_one_of_its_questions() {
-    if !accepts(&["summary", "--where", "event = 'cart'"]) {
+    if skipped_without_sql() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -302,16 +281,13 @@ fn one_job_with_a_condition_for_one_of_its_questions() {
 #[test]
 fn a_funnel_entered_in_march() {
     let march = ["--entered-from", "2024-03-01", "--entered-to", "2024-04-01"];
-    if !accepts(&[&["funnel", "--steps", "cart > purchase"], &march[..]].concat()) {
-        return;
-    }
     check_steps(&asked("funnel", &[&["--steps", THREE], &march[..]].concat()), "funnel_three_entered");
 }
 
 #[test]
 fn first_sessions_of_some_length() {
     let chosen = ["--journeys", "session_number = 1 AND events >= 5"];
-    if !accepts(&[&["graph"], &chosen[..]].concat()) {
+    if skipped_without_sql() {
         return;
     }
     let keys = ["count", "sessions", "visitors", "entries", "exits"].map(|key| (format!("/{key}"), key));
@@ -340,9 +316,6 @@ fn the_figures_of_the_readme() {
 
 #[test]
 fn paths_of_first_sessions_of_some_length() {
-    if !exists("paths") {
-        return;
-    }
     let total = answer("first_long_paths");
     let report =
         asked("paths", &[&["--journeys", "session_number = 1 AND events >= 5"][..], &["--top", "all"]].concat());

@@ -9,7 +9,7 @@ use super::logs::{self, Log, PASSIVE};
 use super::oracle::facts;
 use super::oracle::{self, Event, Funnel, Hop, Step, Ties};
 use super::summary::check_summary;
-use super::{accepts, count};
+use super::{count, skipped_without_sql};
 
 /// Conditions and what they mean: which events they keep.
 type Keep = (&'static str, fn(&Event) -> bool);
@@ -36,7 +36,7 @@ fn check(log: &Log, kept: &Log, report: &Value, place: &str) {
 
 #[test]
 fn key_figures_of_chosen_events() {
-    if !accepts(&["summary", "--where", "event = 'cart'"]) {
+    if skipped_without_sql() {
         return;
     }
     for (condition, keep) in CONDITIONS {
@@ -67,7 +67,7 @@ fn asked_in_one_job(file: &logs::File) -> BTreeMap<String, Value> {
 
 #[test]
 fn a_condition_of_a_question_is_its_own() {
-    if !accepts(&["summary", "--where", "event = 'cart'"]) {
+    if skipped_without_sql() {
         return;
     }
     let answers = asked_in_one_job(logs::together_file());
@@ -85,7 +85,7 @@ fn a_condition_of_a_question_is_its_own() {
 
 #[test]
 fn journeys_chosen_by_what_they_are() {
-    if !accepts(&["summary", "--journeys", "events >= 3"]) {
+    if skipped_without_sql() {
         return;
     }
     type Choose = (&'static str, fn(&facts::Facts) -> bool);
@@ -121,9 +121,6 @@ const ENTERED: [&str; 2] = ["2024-03-30T20:00:05Z", "2024-03-31T01:00:00Z"];
 
 #[test]
 fn funnels_entered_between_two_dates() {
-    if !accepts(&["funnel", "--steps", "cart > purchase", "--entered-from", "2024-03-01"]) {
-        return;
-    }
     let steps = ["page_view", "cart", "purchase"];
     let funnel = Funnel {
         steps: steps.map(|name| Step::Name(name.into())).to_vec(),

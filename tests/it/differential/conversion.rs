@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::logs::{self, Log};
 use super::oracle::facts::{self, Conversion, conversion, wilson};
 use super::oracle::{self, Event};
-use super::{LOOKS, assert_figures, exists, ratio, seconds, whole_number};
+use super::{LOOKS, assert_figures, ratio, seconds, whole_number};
 
 const FLAGS: &[&str] = &["--goal", "purchase", "--goal", "cart"];
 
@@ -54,9 +54,6 @@ fn check_all(log: &Log, report: &Value, sessions: &[Vec<Event>], place: &str) {
 
 #[test]
 fn goals() {
-    if !exists("conversion") {
-        return;
-    }
     for (log, report) in logs::whole("conversion", FLAGS) {
         check_all(log, &report, &log.sessions(), &format!("log {}", log.seed));
     }
@@ -64,9 +61,6 @@ fn goals() {
 
 #[test]
 fn goals_by_a_column() {
-    if !exists("conversion") {
-        return;
-    }
     for (log, found) in logs::by("conversion", "device", FLAGS) {
         let parts = facts::split(&log.sessions(), &facts::first_device);
         let place = format!("log {}", log.seed);

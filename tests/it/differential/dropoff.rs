@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::oracle::Event;
 use super::oracle::dropoff::{Asked, DropOff, dropoff};
-use super::{LOOKS, Node, assert_figures, close_to, count, exists, logs, ratio, seconds, whole_number};
+use super::{LOOKS, Node, assert_figures, close_to, count, logs, ratio, seconds, whole_number};
 
 const FLAGS: &[&str] = &["--goal", "purchase", "--error", "scroll", "--next", "all"];
 
@@ -20,9 +20,6 @@ fn is_error(event: &Event) -> bool {
 
 /// What each look at each log should find, and what the program finds, node by node.
 fn compare(check: impl Fn(&str, &DropOff, &str, &Value)) {
-    if !exists("dropoff") {
-        return;
-    }
     for look in LOOKS {
         for (log, report) in logs::whole("dropoff", &[look.flags, FLAGS].concat()) {
             let expected = look.view(log, |view| {

@@ -8,7 +8,7 @@ use super::logs::{self, Log, PASSIVE};
 use super::oracle::facts::{self, Facts};
 use super::oracle::paths::nodes_of;
 use super::oracle::{Event, Funnel, Hop, Step, Ties, funnel_depth};
-use super::{LOOKS, accepts, count};
+use super::{LOOKS, count};
 
 /// A dimension, whether it suits visitors too, and its value for a journey.
 type Dimension = (&'static str, bool, fn(&Facts, &[Event]) -> String);
@@ -44,9 +44,6 @@ fn each_part(
     flags: &[&str],
     check: impl Fn(&Log, &[Vec<Event>], &Value, &str),
 ) {
-    if !accepts(&["summary", "--by", "entry_page"]) {
-        return;
-    }
     for &(dimension, suits_visitors, of) in dimensions {
         for visitors in [false, true] {
             if visitors && !suits_visitors {

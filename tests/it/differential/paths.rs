@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::oracle::paths::{Matrix, matrix, matrix_around, paths};
-use super::{LOOKS, Look, close, count, exists, logs, ratio};
+use super::{LOOKS, Look, close, count, logs, ratio};
 
 /// The names of a list.
 fn names(list: &Value) -> Vec<String> {
@@ -14,9 +14,6 @@ fn names(list: &Value) -> Vec<String> {
 
 #[test]
 fn whole_paths() {
-    if !exists("paths") {
-        return;
-    }
     for look in LOOKS {
         for (log, report) in logs::whole("paths", &[look.flags, &["--top", "all"]].concat()) {
             let (expected, empty) = look.view(log, |view| paths(&look.journeys(log), view));
@@ -41,9 +38,6 @@ fn whole_paths() {
 
 #[test]
 fn paths_that_are_not_shown_are_counted() {
-    if !exists("paths") {
-        return;
-    }
     let look = &LOOKS[0];
     for (log, report) in logs::whole("paths", &["--top", "2"]) {
         let (expected, _) = look.view(log, |view| paths(&look.journeys(log), view));
@@ -81,9 +75,6 @@ fn check_matrix(report: &Value, expected: &Matrix, place: &str) {
 
 #[test]
 fn step_matrix() {
-    if !exists("paths") {
-        return;
-    }
     for look in LOOKS {
         for (log, report) in logs::whole("paths", &[look.flags, MATRIX].concat()) {
             let expected = look.view(log, |view| matrix(&look.journeys(log), view, 4));
@@ -96,9 +87,6 @@ const MATRIX: &[&str] = &["--matrix", "--depth", "4"];
 
 #[test]
 fn step_matrix_around_a_node() {
-    if !exists("paths") {
-        return;
-    }
     for look in LOOKS.iter().filter(|look: &&Look| !look.flags.contains(&"page")) {
         let around = ["--around", "cart", "--before", "2", "--after", "3"];
         for (log, report) in logs::whole("paths", &[look.flags, &around].concat()) {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::LOOKS;
 use super::logs::{self, PASSIVE};
 use super::oracle::Event;
 use super::oracle::facts::{self, Facts};
 use super::oracle::paths::places;
-use super::{LOOKS, accepts};
 
 /// A text in RFC 3339, as µs.
 fn micros(time: &str) -> i64 {
@@ -38,9 +38,6 @@ fn check(row: &BTreeMap<String, String>, of: &Facts, session: &[Event], place: &
 
 #[test]
 fn one_row_per_session() {
-    if !accepts(&["sessions", "--format", "csv"]) {
-        return;
-    }
     for (log, mut rows) in logs::rows("sessions", &["--by", "device", "--by", "last:device"]) {
         let mut expected: Vec<(Facts, Vec<Event>)> = Vec::new();
         for sessions in log.sessions_of_visitors() {
@@ -56,9 +53,6 @@ fn one_row_per_session() {
 
 #[test]
 fn one_row_per_journey() {
-    if !accepts(&["journeys", "--format", "csv"]) {
-        return;
-    }
     for look in LOOKS {
         for (log, rows) in logs::rows("journeys", look.flags) {
             let row_of = |row: &BTreeMap<String, String>| {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::logs::{self, Log, PASSIVE};
 use super::oracle::facts::{self, Facts};
 use super::oracle::{self, Event};
-use super::{accepts, assert_figures, close, ratio, seconds, whole_number};
+use super::{assert_figures, close, ratio, seconds, whole_number};
 
 /// Compares the key figures of some sessions of a log.
 pub fn check_summary(log: &Log, sessions: &[Vec<Event>], report: &Value, place: &str) {
@@ -75,9 +75,6 @@ fn key_figures_by_a_column() {
 
 #[test]
 fn key_figures_by_pages_numbers_and_values() {
-    if !accepts(&["summary", "--by", "entry_page"]) {
-        return;
-    }
     check_by("entry_page", &[], &|_, facts, _| facts.entry_page.clone().unwrap_or_default());
     check_by("exit_page", &[], &|_, facts, _| facts.exit_page.clone().unwrap_or_default());
     check_by("session_number", &[], &|_, facts, _| facts.number.to_string());
@@ -90,9 +87,6 @@ fn key_figures_by_pages_numbers_and_values() {
 
 #[test]
 fn key_figures_by_times() {
-    if !accepts(&["summary", "--by", "weekday"]) {
-        return;
-    }
     for zone in [chrono_tz::UTC, chrono_tz::Asia::Tehran, chrono_tz::Europe::Berlin] {
         let local = |facts: &Facts| DateTime::from_timestamp_micros(facts.start).unwrap().with_timezone(&zone);
         let flags = ["--tz", zone.name()];
