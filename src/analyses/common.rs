@@ -395,7 +395,7 @@ impl PathScope {
         rules
     }
 
-    pub fn needs(&self) -> Needs {
+    pub(super) fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_nodes(&self.common.nodes));
         if self.grain == Grain::Session {

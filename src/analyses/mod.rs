@@ -220,7 +220,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    pub const fn of<S: Spec>() -> Kind {
+    const fn of<S: Spec>() -> Kind {
         Kind {
             name: S::NAME,
             about: S::ABOUT,

@@ -51,7 +51,7 @@ impl Account {
         }
     }
 
-    pub fn null(&mut self, column: &str, count: u64) {
+    pub(super) fn null(&mut self, column: &str, count: u64) {
         if count > 0 {
             *self.nulled.entry(column.to_owned()).or_default() += count;
         }

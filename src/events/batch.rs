@@ -187,7 +187,7 @@ pub struct Keys {
     pub shapes: Vec<Shape>,
     /// The place of each event's id in `ids`; empty as long as all ids are narrow.
     pub wide: Vec<u32>,
-    pub ids: IdArena,
+    pub(crate) ids: IdArena,
 }
 
 impl Keys {

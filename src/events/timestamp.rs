@@ -20,7 +20,7 @@ pub struct ClockNotes {
 }
 
 impl ClockNotes {
-    pub fn add(&mut self, other: ClockNotes) {
+    pub(super) fn add(&mut self, other: ClockNotes) {
         self.repeated += other.repeated;
         self.skipped += other.skipped;
         self.leap += other.leap;
@@ -42,7 +42,7 @@ pub struct Clock {
     format: Option<String>,
     /// The date read last and its day number: neighbours in a log mostly share it.
     last: ([u8; 10], i64),
-    pub notes: ClockNotes,
+    pub(super) notes: ClockNotes,
 }
 
 impl Clock {

@@ -10,7 +10,8 @@ pub use crate::events::{
 };
 pub use names::{Names, Needs};
 pub use partition::{Arrival, Grouper, PARTITIONS, Partitions, Scatter, Store};
-pub use sessionize::{Cuts, SessionRule, TimeoutEdge};
+use sessionize::Cuts;
+pub use sessionize::{SessionRule, TimeoutEdge};
 pub use view::{Place, Repeats, View};
 
 use crate::events::Columns;

@@ -43,7 +43,7 @@ impl FlowNode {
         FlowNode { node: OTHER.to_owned(), through, entered, dropped, beyond, visitors: None }
     }
 
-    pub fn is_named(&self) -> bool {
+    pub(super) fn is_named(&self) -> bool {
         self.visitors.is_some()
     }
 }
