@@ -5,7 +5,9 @@ use chrono_tz::Tz;
 
 use crate::error::{Error, Result};
 
+/// One second, in µs.
 pub const SECOND: i64 = 1_000_000;
+/// One day of 24 hours, in µs.
 pub const DAY: i64 = 86_400 * SECOND;
 
 /// What the reading of local times had to decide, counted for the notes.

@@ -215,6 +215,7 @@ pub struct Journey<'a> {
 }
 
 impl<'a> Journey<'a> {
+    /// How many events it has, at least one.
     #[allow(clippy::len_without_is_empty, reason = "a journey is never empty")]
     pub fn len(&self) -> usize {
         self.end - self.start
