@@ -13,10 +13,12 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// A budget of `limit` bytes, of which nothing is held yet.
     pub fn new(limit: usize) -> Self {
         Budget { limit, used: AtomicUsize::new(0), peak: AtomicUsize::new(0) }
     }
 
+    /// The most that may be held at one time, in bytes.
     pub fn limit(&self) -> usize {
         self.limit
     }

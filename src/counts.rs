@@ -54,18 +54,22 @@ impl<K: Copy + Eq + Hash, V: Default> Counts<K, V> {
         &mut self.values[place]
     }
 
+    /// The value of `key`; `None` if the key was never met.
     pub fn get(&self, key: K) -> Option<&V> {
         self.places.get(&key).map(|&place| &self.values[place as usize])
     }
 
+    /// How many different keys were met.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
+    /// Whether no key was met.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
+    /// Each key with its value, by first appearance.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.keys.iter().copied().zip(&self.values)
     }
@@ -141,6 +145,7 @@ impl<V: Default> Grid<V> {
         self.counts.value(place)
     }
 
+    /// Each number met with its value, by first appearance.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         self.counts.iter()
     }

@@ -53,6 +53,7 @@ impl Durations {
         }
     }
 
+    /// Adds all durations of `from`. The order of merges changes no summary.
     pub fn merge(&mut self, from: Self) {
         use Store::{Few, Histogram, Runs};
         *self = match (std::mem::take(self).0, from.0) {
@@ -238,6 +239,7 @@ impl ExactDurations {
         self.0.push(micros.max(0));
     }
 
+    /// Adds all durations of `from`.
     pub fn merge(&mut self, mut from: Self) {
         self.0.append(&mut from.0);
     }
@@ -258,6 +260,7 @@ impl ExactDurations {
 /// What is said about durations, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
+    /// Their sum ÷ their number.
     pub mean: f64,
     /// Of an even number of values, the mean of the two in the middle.
     pub median: f64,

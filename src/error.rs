@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::Path;
 
+/// The result of all that can fail in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The one error type of the crate.
@@ -41,22 +42,27 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), hint: None }))
     }
 
+    /// An [input](ErrorKind::Input) error: the bytes of an input are to blame.
     pub fn input(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Input, message)
     }
 
+    /// A [mapping](ErrorKind::Mapping) error: the columns of an input are to blame.
     pub fn mapping(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Mapping, message)
     }
 
+    /// A [question](ErrorKind::Question) error: what was asked is to blame.
     pub fn question(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Question, message)
     }
 
+    /// A [limit](ErrorKind::Limit) error: memory or another limit is too small.
     pub fn limit(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Limit, message)
     }
 
+    /// A [bug](ErrorKind::Bug): something that cannot happen did.
     pub fn bug(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Bug, message)
     }
@@ -80,6 +86,7 @@ impl Error {
         self
     }
 
+    /// Who is to blame.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

@@ -101,6 +101,7 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
+    /// Plans nothing yet: that takes the types of the columns.
     pub fn new(expression: &Expression) -> Evaluator {
         Evaluator { expression: expression.clone(), evaluation: engine::Evaluation::default() }
     }

@@ -36,6 +36,7 @@ pub enum VisitorId<'a> {
     Narrow(Shape, u64),
     /// A 32-digit hex id or a UUID as a number.
     Wide(Shape, u128),
+    /// Any other id, byte by byte as the log has it.
     Text(&'a [u8]),
 }
 
@@ -54,6 +55,7 @@ impl<'a> VisitorId<'a> {
         }
     }
 
+    /// How the id is written.
     #[inline]
     pub fn shape(self) -> Shape {
         match self {

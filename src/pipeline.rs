@@ -56,7 +56,9 @@ impl From<PathBuf> for InputFile {
 /// A source that is given to a run, and what it is called in messages.
 #[derive(Clone)]
 pub struct Given {
+    /// What messages call it.
     pub name: String,
+    /// Its columns and records.
     pub source: Arc<dyn Source>,
 }
 
@@ -73,7 +75,9 @@ pub struct Input {
     pub files: Vec<InputFile>,
     /// Sources that are read after the files: data frames, or formats of one's own.
     pub sources: Vec<Given>,
+    /// Format, delimiter and encoding of the files; what is left open is found out from each.
     pub text: TextOptions,
+    /// Which columns are the visitor, the time and so on; what is left open is guessed.
     pub roles: Roles,
     /// Columns that must be there, whether a question names them or not.
     pub dimensions: Vec<String>,
@@ -122,6 +126,7 @@ impl Default for Limits {
 /// What a run may use, and what it does with bad records.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Threads that read, and then ask, at the same time.
     pub threads: usize,
     /// Bytes.
     pub memory: usize,
@@ -135,15 +140,20 @@ pub struct Limits {
 
 /// A question and its name, unique in the run.
 pub struct Asked {
+    /// What its answer is called.
     pub name: String,
+    /// What is asked, every rule settled.
     pub question: Box<dyn Question>,
 }
 
 /// How far a run is, for whoever watches it from another thread.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// The size of all inputs as stored, in bytes; 0 until they are open.
     pub total_bytes: AtomicU64,
+    /// How many of these bytes have been read.
     pub bytes: AtomicU64,
+    /// Events that have been used.
     pub events: AtomicU64,
 }
 
@@ -151,11 +161,13 @@ pub struct Progress {
 pub struct Outcome {
     /// One per question, in their order.
     pub answers: Vec<Answer>,
+    /// What became of all records that were read.
     pub account: Account,
     /// The rejected records with the number of their file, in the order of the log, if they were kept.
     pub rejects: Vec<(usize, Reject)>,
     /// What was found about the inputs: formats and the columns of the roles.
     pub files: Vec<FileFacts>,
+    /// Distinct visitors with a used event.
     pub visitors: u64,
     /// The most memory that was counted at one time, in bytes.
     pub peak_memory: usize,
@@ -163,6 +175,7 @@ pub struct Outcome {
     pub spilled: u64,
     /// Partitions that have visitors.
     pub partitions: usize,
+    /// How long each part of the run took.
     pub timings: Timings,
 }
 
@@ -193,10 +206,13 @@ pub struct Timings {
 /// What was found about one input file.
 #[derive(Clone, Debug)]
 pub struct FileFacts {
+    /// Where it is; of a source that was given to the run, its name.
     pub path: PathBuf,
     /// Format, delimiter, compression.
     pub format: String,
+    /// Its size as stored, in bytes.
     pub bytes: u64,
+    /// Names of its columns in order; behind them those that only its folders or other files have.
     pub columns: Vec<String>,
     /// Role or dimension and the name of its column.
     pub roles: Vec<(String, String)>,

@@ -149,7 +149,9 @@ impl<'de> Deserialize<'de> for Fraction {
 /// How many of the largest to show: `20`, or `all`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Top {
+    /// However many there are.
     All,
+    /// At most this many.
     Most(NonZeroU32),
 }
 

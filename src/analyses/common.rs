@@ -123,8 +123,15 @@ pub struct NodeSpec {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum GroupSpec {
+    /// As in the flag: `GLOB = NAME`, `re:REGEX = NAME` or `depth:N`.
     Text(String),
-    Pair { r#match: String, name: String },
+    /// As a table: what to match, and the node that it becomes.
+    Pair {
+        /// A glob, or `re:` and a regular expression.
+        r#match: String,
+        /// The name of the node.
+        name: String,
+    },
 }
 
 impl From<&str> for GroupSpec {
@@ -167,10 +174,13 @@ pub struct ScopeSpec {
 /// All that questions share, as written.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct CommonSpec {
+    /// How sessions are cut and what counts as a page view.
     #[command(flatten)]
     pub sessions: SessionSpec,
+    /// What the nodes of a path are.
     #[command(flatten)]
     pub nodes: NodeSpec,
+    /// The grain, the breakdowns, and the choice of events and journeys.
     #[command(flatten)]
     pub scope: ScopeSpec,
 }
@@ -239,8 +249,11 @@ fn or_default(given: &[String], default: &[&str]) -> Vec<String> {
 /// Names that settle what an event means to sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conventions {
+    /// Names of the events that are page views.
     pub page_views: Vec<String>,
+    /// Names of the events that never make or break a bounce.
     pub passive: Vec<String>,
+    /// When a session bounces.
     pub bounce: Bounce,
     /// Those of the names that the user gave.
     given: Vec<String>,
@@ -258,14 +271,21 @@ impl Conventions {
 /// All that questions share, as meant.
 #[derive(Clone, Debug)]
 pub struct Common {
+    /// When a new session starts.
     pub sessions: SessionRule,
+    /// What events mean to sessions: page views, passive events, bounces.
     pub conventions: Conventions,
+    /// How events become nodes.
     pub nodes: NodeRule,
+    /// What becomes of a node that is repeated in a row.
     pub repeats: Repeats,
+    /// Names of the only nodes whose repeats collapse; all do if it is empty.
     pub collapse: Vec<String>,
+    /// Names of the nodes that are taken out of all paths.
     pub hide: Vec<String>,
     /// The grain if it was given; each question has its own default.
     pub grain: Option<Grain>,
+    /// The columns and facts that break the answer down, as written; empty if nothing does.
     pub by: Vec<String>,
     /// Only these journeys are looked at.
     pub journeys: Option<Expression>,
@@ -374,7 +394,9 @@ pub fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
 /// What the questions about nodes share: which journeys they read, and what stands at the places of a path.
 #[derive(Clone, Debug)]
 pub struct PathScope {
+    /// What makes a journey.
     pub grain: Grain,
+    /// The other rules that all questions share.
     pub common: Common,
 }
 
@@ -395,7 +417,7 @@ impl PathScope {
         rules
     }
 
-    pub fn needs(&self) -> Needs {
+    pub(super) fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_nodes(&self.common.nodes));
         if self.grain == Grain::Session {

@@ -179,7 +179,7 @@ impl Facts {
 pub struct By {
     /// As the user wrote it.
     pub name: String,
-    pub lender: Lender,
+    pub(super) lender: Lender,
 }
 
 /// What lends a journey its value.

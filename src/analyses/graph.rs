@@ -119,6 +119,7 @@ impl Tally {
 /// How often a node occurs, and how often at an end of a journey.
 #[derive(Debug, Default, Serialize)]
 pub struct NodeCounts {
+    /// Its occurrences, and the journeys and visitors that have it.
     #[serde(flatten)]
     pub tally: Tally,
     /// Journeys that begin here.
@@ -265,18 +266,24 @@ impl BoundGraph {
 
 /// The nodes and the transitions between them, both by count.
 pub struct GraphReport {
+    /// What makes a journey.
     pub grain: Grain,
     /// Transitions with fewer occurrences are hidden.
     pub min_count: u64,
+    /// Every node that occurs, by count.
     pub nodes: Vec<NodeRow>,
+    /// Those that occur at least `min_count` times, by count.
     pub transitions: Vec<TransitionRow>,
+    /// How much the others are.
     pub hidden: Hidden,
 }
 
 /// A node of the graph.
 #[derive(Serialize)]
 pub struct NodeRow {
+    /// Its name.
     pub node: String,
+    /// How often it occurs, begins a journey, and ends one.
     #[serde(flatten)]
     pub counts: NodeCounts,
 }
@@ -285,7 +292,9 @@ pub struct NodeRow {
 pub struct TransitionRow {
     /// The places of its two nodes in [`GraphReport::nodes`].
     pub from: usize,
+    /// The place of the second of them.
     pub to: usize,
+    /// How often the one directly follows the other, and for how many.
     pub tally: Tally,
     /// Seconds from the one to the other; the percentile is the 95th.
     pub time: Option<Summary>,

@@ -57,6 +57,7 @@ pub trait Analysis: Send + Sync + 'static {
     type Work: Default + Send;
     /// Counts only, integers; no configuration.
     type Partial: Send;
+    /// What it answers with.
     type Report: Report;
 
     /// What makes a journey here, and so what a segment chooses.
@@ -83,6 +84,7 @@ pub trait Analysis: Send + Sync + 'static {
     /// Takes in one visitor: whole, in order, never seen before in this run.
     fn observe(&self, work: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>);
 
+    /// Adds `from`, the partial of other visitors, to `into`. The order of merges does not matter.
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial);
 
     /// The answer. Floats appear only here, and everything is ordered by the report's key, then by the bytes of names.
@@ -200,12 +202,19 @@ pub trait Spec: clap::Args + DeserializeOwned + Serialize + Default + Send + Syn
 
 /// One kind of question, its type erased.
 pub struct Kind {
+    /// [`Spec::NAME`]: its command, and its table in a job file.
     pub name: &'static str,
+    /// [`Spec::ABOUT`]: one line for the list of commands.
     pub about: &'static str,
+    /// [`Spec::EXAMPLES`]: whole command lines, one a line.
     pub examples: &'static str,
+    /// [`Spec::IN_REPORT`]: whether `clickpath report` asks it.
     pub in_report: bool,
+    /// [`Spec::BOTH_GRAINS`]: whether it answers for sessions and for visitors, and so takes no grain.
     pub both_grains: bool,
+    /// [`Spec::ROWS`]: whether it answers with rows.
     pub rows: bool,
+    /// [`Spec::IN_JOBS`]: whether a job file may ask it.
     pub in_jobs: bool,
     /// What `--fail-under` is about, if it has a rate.
     pub rate: Option<&'static str>,
@@ -220,7 +229,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    pub const fn of<S: Spec>() -> Kind {
+    const fn of<S: Spec>() -> Kind {
         Kind {
             name: S::NAME,
             about: S::ABOUT,
@@ -276,8 +285,13 @@ pub trait Bound: Send + Sync {
     /// Writes to disk what the partial in `state` can do without; see [`Analysis::relieve`].
     fn relieve(&self, state: &mut State, spill: &Arc<Spill>) -> Result<()>;
 
+    /// Adds what another thread counted for the same question to `into`; see [`Analysis::merge`].
     fn merge(&self, into: &mut State, from: State);
 
+    /// The report on all that was counted.
+    ///
+    /// # Errors
+    /// If what the state has on disk cannot be read.
     fn finish(&self, state: State, names: &Names) -> Result<Box<dyn Report>>;
 }
 

@@ -10,6 +10,7 @@ use crate::reports::{Cell, Report, Table};
 
 /// Counts every event name and every page.
 pub struct Overview {
+    /// The shared rules, of which only those of sessions are in force.
     pub common: Common,
 }
 

@@ -185,6 +185,7 @@ impl<A: Analysis> Segmented<A> {
 
 /// A report for all journeys and for each segment.
 pub struct SegmentedReport<R> {
+    /// The report for all journeys.
     pub total: R,
     /// Names of the dimensions.
     pub by: Vec<String>,

@@ -22,7 +22,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    pub fn new(args: &RunArgs) -> Self {
+    pub(super) fn new(args: &RunArgs) -> Self {
         let progress = !args.no_progress && !args.quiet && std::io::stderr().is_terminal();
         Printer { quiet: args.quiet, verbose: args.verbose, progress }
     }

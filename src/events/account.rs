@@ -10,16 +10,19 @@ use super::timestamp::ClockNotes;
 pub struct Account {
     /// Lines or rows.
     pub records: u64,
+    /// Those that became events.
     pub used: u64,
     /// Outside `--from`/`--to`.
     pub filtered: u64,
     /// Repeated event ids.
     pub duplicates: u64,
+    /// Broken ones, by what is wrong with them.
     pub rejected: BTreeMap<Reason, u64>,
     /// Bad values that became "no value", by role or column.
     pub nulled: BTreeMap<String, u64>,
     /// The first rejected record of each reason.
     pub first: BTreeMap<Reason, FirstReject>,
+    /// What reading local times had to decide.
     pub clock: ClockNotes,
 }
 
@@ -28,6 +31,7 @@ pub struct Account {
 pub struct FirstReject {
     /// Number of the file among the inputs.
     pub file: usize,
+    /// Its place in the file, what is wrong with it, and its text.
     pub reject: Reject,
 }
 
@@ -51,16 +55,18 @@ impl Account {
         }
     }
 
-    pub fn null(&mut self, column: &str, count: u64) {
+    pub(super) fn null(&mut self, column: &str, count: u64) {
         if count > 0 {
             *self.nulled.entry(column.to_owned()).or_default() += count;
         }
     }
 
+    /// How many were rejected, for whatever reason.
     pub fn rejected(&self) -> u64 {
         self.rejected.values().sum()
     }
 
+    /// All of them: `used + filtered + duplicates + rejected`.
     pub fn events_read(&self) -> u64 {
         self.used + self.filtered + self.duplicates + self.rejected()
     }

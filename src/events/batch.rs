@@ -11,7 +11,9 @@ use crate::ids::{Code, Shape, VisitorId};
 /// Some events in the order of the log: who, and the columns of what.
 #[derive(Debug, Default)]
 pub struct EventBatch {
+    /// The visitor of each event.
     pub keys: Keys,
+    /// What happened and when, in as many rows.
     pub columns: Columns,
 }
 
@@ -37,7 +39,9 @@ impl EventBatch {
 pub struct Columns {
     /// µs since 1970, UTC.
     pub time: Vec<i64>,
+    /// Codes of the event names; [`MISSING`](crate::ids::MISSING) where there is none.
     pub event: Vec<Code>,
+    /// Codes of the pages; [`MISSING`](crate::ids::MISSING) where there is none.
     pub page: Vec<Code>,
     /// The log's own session id as a number; 0 is none.
     pub session: Vec<u64>,
@@ -50,10 +54,12 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// How many events there are.
     pub fn len(&self) -> usize {
         self.time.len()
     }
 
+    /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.time.is_empty()
     }
@@ -187,10 +193,11 @@ pub struct Keys {
     pub shapes: Vec<Shape>,
     /// The place of each event's id in `ids`; empty as long as all ids are narrow.
     pub wide: Vec<u32>,
-    pub ids: IdArena,
+    pub(crate) ids: IdArena,
 }
 
 impl Keys {
+    /// Appends the visitor of one more event.
     #[inline]
     pub fn push(&mut self, id: VisitorId<'_>) {
         let (shape, key) = (id.shape(), id.key());

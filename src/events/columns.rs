@@ -14,12 +14,19 @@ use crate::frame::Expression;
 /// have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
+    /// Columns that hold the id of the visitor.
     pub visitor: Vec<String>,
+    /// Columns that hold the time.
     pub time: Vec<String>,
+    /// Columns that hold the name of the event.
     pub event: Vec<String>,
+    /// Columns that hold the URL, path or screen name.
     pub page: Vec<String>,
+    /// Columns that hold the amount of the event.
     pub value: Vec<String>,
+    /// Columns that hold the log's own session id.
     pub session: Vec<String>,
+    /// Columns that hold the channel that a visit came through.
     pub source: Vec<String>,
 }
 
@@ -46,11 +53,17 @@ impl Roles {
 /// What a column can be to clickpath.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Who it was: every log must have it.
     Visitor,
+    /// When it was: every log must have it.
     Time,
+    /// What happened: the name of the event.
     Event,
+    /// Where it happened: a URL, a path or the name of a screen.
     Page,
+    /// An amount, such as the revenue of a purchase.
     Value,
+    /// The log's own session id.
     Session,
     /// The channel that a visit came through. Only a breakdown asks for it, by the name [`FIRST_CHANNEL`].
     Source,
@@ -63,6 +76,7 @@ impl Role {
     /// The roles that an event is made of.
     pub const ALL: [Role; 6] = [Role::Visitor, Role::Time, Role::Event, Role::Page, Role::Value, Role::Session];
 
+    /// Its name as a flag, in SQL and in reports: `visitor`.
     pub fn name(self) -> &'static str {
         match self {
             Role::Visitor => "visitor",
@@ -122,12 +136,17 @@ impl Role {
 /// Which columns the questions of a run read beside the visitor and the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
+    /// Whether the names of events are read.
     pub event: bool,
+    /// Whether pages are read.
     pub page: bool,
+    /// Whether amounts are read.
     pub value: bool,
+    /// Whether the log's own session ids are read.
     pub session: bool,
     /// A question names events, or pages: a log without that column cannot answer it.
     pub event_required: bool,
+    /// The same for pages.
     pub page_required: bool,
     /// Names of the columns whose values break answers down.
     pub dimensions: Vec<String>,

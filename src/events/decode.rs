@@ -26,8 +26,11 @@ use crate::ids::{Code, NO_VALUE, VisitorId};
 /// How the records of a run are read.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// Which columns are read, which events are kept, and which conditions are tested.
     pub scan: Scan,
+    /// What of a URL makes a page.
     pub page: PageRule,
+    /// How times are read; each thread works with a copy.
     pub clock: Clock,
     /// Events before this time are filtered, in µs.
     pub from: Option<i64>,

@@ -12,7 +12,9 @@ use crate::frame::{Evaluator, Expression};
 /// A column that is made of others. It is used like one of the file's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
+    /// The name that it is used by, which no column of the file may have.
     pub name: String,
+    /// What it is made of: SQL on the other columns of the same record.
     pub expression: Expression,
 }
 

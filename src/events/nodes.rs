@@ -26,6 +26,7 @@ pub enum NodeKind {
 /// How events become nodes: two questions with equal rules share one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NodeRule {
+    /// Whether pages, event names or both make nodes.
     pub kind: NodeKind,
     /// Tried in order on each page or event name; the first match names the node.
     pub groups: Vec<Group>,
@@ -136,6 +137,7 @@ pub struct PageViews {
 }
 
 impl PageViews {
+    /// Looks for the events called `names` among the `events` of a log; if it has none, every event with a page is a view.
     pub fn new(names: &[String], events: &Dictionary) -> Self {
         let by_event: Vec<bool> = (0..events.len() as Code)
             .map(|code| code != MISSING && names.iter().any(|name| name == events.name(code)))
@@ -144,6 +146,7 @@ impl PageViews {
         PageViews { by_event, every_page }
     }
 
+    /// Whether an event is a page view, by the codes of its name and its page in this log.
     #[inline]
     pub fn contains(&self, event: Code, page: Code) -> bool {
         self.by_event[event as usize] || (self.every_page && page != MISSING)

@@ -10,18 +10,32 @@ use crate::frame::Expression;
 pub enum Condition {
     /// A comparison of a column's value with a literal. A text that reads as a number is compared as a number with values that read
     /// as numbers.
-    Compare { column: String, comparison: Comparison, literal: String },
+    Compare {
+        /// The name of the column.
+        column: String,
+        /// How they are compared.
+        comparison: Comparison,
+        /// What the values of the column are compared with, without quotes.
+        literal: String,
+    },
     /// An SQL expression on the columns of an event.
     Sql(Expression),
 }
 
+/// How a value is compared with a literal: as numbers if both are, byte by byte if the literal is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Comparison {
+    /// `=` or `==`.
     Equal,
+    /// `<>` or `!=`; a text that is no number differs from every number.
     NotEqual,
+    /// `<`.
     Less,
+    /// `<=`.
     LessOrEqual,
+    /// `>`.
     Greater,
+    /// `>=`.
     GreaterOrEqual,
 }
 

@@ -41,6 +41,7 @@ impl RawBatch {
 pub struct Wanted {
     /// Its place among the columns of the file.
     pub column: usize,
+    /// What its values are read for.
     pub use_as: UseAs,
 }
 
@@ -57,8 +58,11 @@ pub enum UseAs {
 
 /// Where the records of a batch come from, so that a bad one can be named and shown.
 pub enum Origin {
-    /// Rows of a typed file; the first row of the batch has this number, counted from 1.
-    Rows { first: u64 },
+    /// Rows of a typed file.
+    Rows {
+        /// The number of the batch's first row in the file, counted from 1.
+        first: u64,
+    },
     /// Lines of a text file.
     Text(TextOrigin),
 }
@@ -136,6 +140,7 @@ pub fn shown(record: &[u8]) -> Vec<u8> {
 pub struct Reject {
     /// Line or row number in the file, counted from 1.
     pub place: u64,
+    /// What is wrong with it.
     pub reason: Reason,
     /// The beginning of the record as it stands in the file, where the format has text.
     pub text: Option<Vec<u8>>,
@@ -144,17 +149,29 @@ pub struct Reject {
 /// Why a record was rejected. Only structure, visitor and time can reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// Fewer fields than the header has.
     TooFewFields,
+    /// More fields than the header has, the surplus not empty; or a JSON object of more fields than are read.
     TooManyFields,
+    /// A quote where CSV allows none.
     StrayQuote,
+    /// More bytes than a record may have.
     RecordTooLong,
+    /// A line that begins with anything but a JSON object.
     NotAnObject,
+    /// A JSON object that is not whole or not well-formed, or that something follows in its line.
     MalformedJson,
+    /// JSON of more levels than are read.
     NestedTooDeep,
+    /// Text that is not UTF-8 where it has to be: in JSON, or in the visitor's id.
     InvalidUtf8,
+    /// No visitor, or an empty one.
     NoVisitor,
+    /// A visitor id of more than 4,096 bytes.
     LongVisitor,
+    /// No time.
     NoTime,
+    /// A time that cannot be read, or is more than some 30,000 years from 1970.
     BadTime,
 }
 

@@ -5,7 +5,9 @@ use chrono_tz::Tz;
 
 use crate::error::{Error, Result};
 
+/// One second, in µs.
 pub const SECOND: i64 = 1_000_000;
+/// One day of 24 hours, in µs.
 pub const DAY: i64 = 86_400 * SECOND;
 
 /// What the reading of local times had to decide, counted for the notes.
@@ -20,7 +22,7 @@ pub struct ClockNotes {
 }
 
 impl ClockNotes {
-    pub fn add(&mut self, other: ClockNotes) {
+    pub(super) fn add(&mut self, other: ClockNotes) {
         self.repeated += other.repeated;
         self.skipped += other.skipped;
         self.leap += other.leap;
@@ -42,7 +44,7 @@ pub struct Clock {
     format: Option<String>,
     /// The date read last and its day number: neighbours in a log mostly share it.
     last: ([u8; 10], i64),
-    pub notes: ClockNotes,
+    pub(super) notes: ClockNotes,
 }
 
 impl Clock {

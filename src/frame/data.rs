@@ -38,6 +38,7 @@ impl Lazy {
 }
 
 impl Collected {
+    /// How many rows each column has.
     pub fn rows(&self) -> usize {
         self.0.height()
     }

@@ -10,7 +10,8 @@ pub use crate::events::{
 };
 pub use names::{Names, Needs};
 pub use partition::{Arrival, Grouper, PARTITIONS, Partitions, Scatter, Store};
-pub use sessionize::{Cuts, SessionRule, TimeoutEdge};
+use sessionize::Cuts;
+pub use sessionize::{SessionRule, TimeoutEdge};
 pub use view::{Place, Repeats, View};
 
 use crate::events::Columns;
@@ -214,6 +215,7 @@ pub struct Journey<'a> {
 }
 
 impl<'a> Journey<'a> {
+    /// How many events it has, at least one.
     #[allow(clippy::len_without_is_empty, reason = "a journey is never empty")]
     pub fn len(&self) -> usize {
         self.end - self.start

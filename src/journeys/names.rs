@@ -12,7 +12,9 @@ use crate::events::{NodeTable, Scan};
 pub struct Needs {
     /// Columns and conditions.
     pub scan: Scan,
+    /// The rules of the sessions that it looks at.
     pub sessions: Vec<SessionRule>,
+    /// The rules of the nodes that it looks at.
     pub nodes: Vec<NodeRule>,
     /// The only events that the question looks at, if not all. It is one of the conditions of the scan.
     pub only: Option<Condition>,
@@ -70,7 +72,9 @@ impl Needs {
 /// All names and rules of a run, known when everything has been read. Questions are bound to it.
 #[derive(Debug)]
 pub struct Names {
+    /// The names of events, by code.
     pub events: Dictionary,
+    /// The pages, by code.
     pub pages: Dictionary,
     dimensions: Vec<(String, Dictionary)>,
     conditions: Vec<Condition>,
@@ -84,6 +88,7 @@ pub struct Names {
 }
 
 impl Names {
+    /// The names and rules of a run in the zone UTC: `dimensions` in the order of those in `needs`; `span` as in the field.
     pub fn new(
         needs: &Needs,
         events: Dictionary,

@@ -24,8 +24,11 @@ const SHIFT: u32 = 64 - PARTITIONS.ilog2();
 /// Where a part of the log belongs in its order: file, split, part of the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrival {
+    /// The number of the file among the inputs, from 0.
     pub file: u32,
+    /// The number of the split in its file.
     pub split: u32,
+    /// The number of the part in its split, from 0: large splits are stored in several.
     pub part: u32,
 }
 

@@ -9,6 +9,7 @@ use crate::events::Columns;
 pub struct SessionRule {
     /// The longest gap inside a session, in µs.
     pub timeout: Option<i64>,
+    /// Whether a gap of exactly the timeout splits.
     pub edge: TimeoutEdge,
     /// The longest time from a session's first event to its last, in µs.
     pub max_duration: Option<i64>,

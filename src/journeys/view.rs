@@ -22,6 +22,7 @@ pub enum Repeats {
 /// A node at its place in a journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// Its code among the names of its rule.
     pub node: Code,
     /// Index of its event in the journey.
     pub at: u32,

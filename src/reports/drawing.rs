@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 pub struct Drawing {
     /// One line that says what is drawn.
     pub title: String,
+    /// The nodes, which links name by their places here.
     pub nodes: Vec<DrawnNode>,
+    /// The links between them.
     pub links: Vec<DrawnLink>,
     /// Nodes that are left out because no link of theirs is drawn.
     pub loose: u64,
@@ -20,6 +22,7 @@ pub struct Drawing {
 /// A node of a drawing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrawnNode {
+    /// What it stands for, and so its shape.
     pub kind: NodeKind,
     /// Its name, out of a log: hostile until escaped.
     pub name: String,
@@ -49,7 +52,9 @@ pub enum NodeKind {
 pub struct DrawnLink {
     /// Numbers of the two nodes.
     pub from: usize,
+    /// The number of the node that it leads to.
     pub to: usize,
+    /// How often it occurs.
     pub count: u64,
     /// The share of the link in all occurrences of the node before it, if there is one.
     pub share: Option<f64>,

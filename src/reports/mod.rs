@@ -83,7 +83,9 @@ pub trait Report: Any + Send {
 /// A report that is nothing but its tables.
 #[derive(Clone, Debug)]
 pub struct PlainReport {
+    /// One line that says what was asked.
     pub title: String,
+    /// The whole answer, the main table first.
     pub tables: Vec<Table>,
 }
 
@@ -109,6 +111,7 @@ pub struct Answer {
     pub account: Map<String, Value>,
     /// What a reader has to know to trust the numbers.
     pub notes: Vec<String>,
+    /// The answer itself.
     pub report: Box<dyn Report>,
 }
 
@@ -117,6 +120,7 @@ pub struct Answer {
 pub struct Table {
     /// The table's name, unique in its report: `steps`.
     pub name: &'static str,
+    /// Names of the columns.
     pub columns: Vec<String>,
     /// Each row has one cell per column.
     pub rows: Vec<Vec<Cell>>,
@@ -129,6 +133,7 @@ pub enum Cell {
     Null,
     /// Text, possibly out of a log: hostile until escaped.
     Text(String),
+    /// How many there are.
     Count(u64),
     /// A whole number that may be negative: a place before or behind another.
     Integer(i64),
@@ -158,6 +163,10 @@ pub fn set_apart<'a>(name: &'a str, label: &str) -> Cow<'a, str> {
 
 /// Takes the rows of a question that answers with rows, batch by batch.
 pub trait RowWriter: Send {
+    /// Writes some more rows, whose columns are those that the writer was made for.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
     fn write(&mut self, rows: &RecordBatch) -> Result<()>;
 
     /// Writes what ends the rows of `answer`. A writer that is dropped before has written nothing whole.
@@ -237,6 +246,7 @@ impl Default for Options {
 pub struct OutputFile {
     /// The file's name, without a folder.
     pub name: String,
+    /// Its whole content.
     pub bytes: Vec<u8>,
 }
 

@@ -14,7 +14,9 @@ use crate::sync::lock;
 /// A column with one value, or none, in all records of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constant {
+    /// The name of the column.
     pub name: String,
+    /// What every record has in it; `None` is no value.
     pub value: Option<String>,
 }
 

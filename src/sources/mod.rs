@@ -103,6 +103,7 @@ pub trait Reader: Send + Sync {
 
 /// One part of a file. Splits with smaller numbers stand earlier in the file.
 pub struct Split {
+    /// Its number in the file, counted from 0.
     pub number: u32,
     /// The records of the split, in file order.
     pub batches: Box<dyn Iterator<Item = Result<RawBatch>> + Send>,
@@ -122,7 +123,8 @@ pub struct TextOptions {
     pub encoding: Option<Encoding>,
 }
 
-/// The text encodings that are decoded.
+/// The text encodings that are decoded: UTF-8, UTF-16 of either byte order, and Latin-1.
+#[allow(missing_docs, reason = "the doc comments of its variants stand in the help, and the names say enough there")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {

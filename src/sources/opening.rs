@@ -13,6 +13,7 @@ const HEAD: u64 = 16;
 
 /// What is known of a file before its format is.
 pub struct Opening {
+    /// How the user wants files to be read.
     pub options: TextOptions,
     /// Its first bytes.
     pub head: Vec<u8>,
@@ -29,6 +30,7 @@ impl Opening {
         Ok(Opening { options: options.clone(), head, stored: Arc::new(stored), text: None })
     }
 
+    /// Where it is, as the user wrote it.
     pub fn path(&self) -> &Path {
         self.stored.path()
     }

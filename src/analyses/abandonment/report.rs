@@ -27,14 +27,18 @@ const COLUMNS: [&str; 11] = [
 /// Abandonment of carts and of checkouts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AbandonmentReport {
+    /// Of sessions and visitors that put something into a cart.
     pub cart: PartReport,
+    /// Of sessions and visitors that start a checkout.
     pub checkout: PartReport,
 }
 
 /// Abandonment of one of the two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartReport {
+    /// What became of each session that started it.
     pub sessions: SessionsReport,
+    /// What became of each visitor that started it in some session.
     pub visitors: VisitorsReport,
     /// How many of the abandoned sessions came that far and no further.
     pub stages: Vec<(String, u64)>,
@@ -43,18 +47,23 @@ pub struct PartReport {
 /// Sessions that start a cart or checkout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionsReport {
+    /// Sessions that start it: `completed + abandoned`.
     pub started: u64,
+    /// Sessions with a purchase that completes it, by the purchase rule.
     pub completed: u64,
     /// `recovered + too_recent + lost`.
     pub abandoned: u64,
     /// Abandoned of started.
     pub rate: Option<f64>,
+    /// Abandoned, but a later session of the visitor that starts in time has a purchase.
     pub recovered: u64,
     /// The log ends before it could be recovered: in neither share.
     pub too_recent: u64,
+    /// Abandoned and not recovered, although the log goes on long enough.
     pub lost: u64,
     /// Of those recovered or lost.
     pub recovered_share: Option<f64>,
+    /// Lost of those recovered or lost, as a fraction; `None` if there are none.
     pub lost_share: Option<f64>,
     /// In millionths of the unit of the log; `None` where the events carry no value.
     pub value_left: Option<i128>,
@@ -63,6 +72,7 @@ pub struct SessionsReport {
 /// Visitors that start a cart or checkout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VisitorsReport {
+    /// Visitors with a session that starts it.
     pub started: u64,
     /// With an abandoned session.
     pub abandoned: u64,

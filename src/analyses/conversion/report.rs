@@ -10,8 +10,11 @@ use crate::reports::{Cell, Report, Table};
 /// The goals in the order in which they were named, and of how many sessions and visitors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConversionReport {
+    /// All sessions, converting or not.
     pub sessions: u64,
+    /// All visitors, converting or not.
     pub visitors: u64,
+    /// One for each goal, in the order in which they were named.
     pub goals: Vec<GoalReport>,
 }
 
@@ -24,7 +27,9 @@ pub struct GoalReport {
     pub conversions: u64,
     /// Of these events, in millionths; nothing if none of them carries one.
     pub value: Option<i128>,
+    /// Counted in sessions.
     pub session: GrainReport,
+    /// Counted in visitors.
     pub visitor: GrainReport,
 }
 
@@ -35,6 +40,7 @@ pub struct GrainReport {
     pub converting: u64,
     /// Of all, as a fraction, and its 95 % interval; undefined if there are none.
     pub rate: Option<f64>,
+    /// The Wilson 95 % interval of `rate`, low and high end as fractions; `None` if there are none.
     pub interval: Option<[f64; 2]>,
     /// Seconds from the first event to the first of the goal, over those who reach it; the percentile is the 90th.
     pub time: Option<Summary>,

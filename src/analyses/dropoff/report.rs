@@ -23,20 +23,24 @@ const OTHER: &str = "(other)";
 /// The nodes, the worst drop-off point first.
 #[derive(Debug)]
 pub struct DropOffReport {
+    /// What makes a journey.
     pub grain: Grain,
     /// Whether the value lost ranks the nodes, and not the drops above expectation.
     pub by_value: bool,
+    /// All journeys, those without a node included.
     pub journeys: u64,
     /// Journeys whose paths are empty.
     pub without_node: u64,
     /// In millionths; nothing if no event of the goal carries a value.
     pub mean_goal_value: Option<f64>,
+    /// Every node that occurs, the worst first: by value lost or by drops above expectation, as `by_value` says.
     pub nodes: Vec<DropOffNode>,
 }
 
 /// A node as a place to drop off.
 #[derive(Debug)]
 pub struct DropOffNode {
+    /// Its name.
     pub node: String,
     /// Journeys with it.
     pub journeys: u64,
@@ -56,6 +60,7 @@ pub struct DropOffNode {
     pub value_lost: Option<i128>,
     /// Seconds until the next place; the percentile is the 95th.
     pub time: Option<Summary>,
+    /// What goes wrong at it.
     pub friction: Friction,
     /// What follows, by count; the last may be the rest.
     pub next: Vec<Next>,
@@ -81,6 +86,7 @@ pub struct Friction {
 pub struct Next {
     /// A node, the `(end)`, or all `(other)`.
     pub node: String,
+    /// Occurrences of the node that it follows directly.
     pub count: u64,
 }
 

@@ -10,15 +10,20 @@ use crate::reports::{Cell, Report, Table, set_apart};
 
 /// The columns and the links between each and the next.
 pub struct FlowReport {
+    /// One line that says what was asked.
     pub title: String,
+    /// The nodes at each position, from the first position on.
     pub columns: Vec<Vec<FlowNode>>,
+    /// By position, then the most frequent first.
     pub links: Vec<FlowLink>,
 }
 
 /// A node of a column. `through = entered + links in = links out + dropped + beyond`.
 #[derive(Serialize)]
 pub struct FlowNode {
+    /// Its name, or `(other)` for all that are not shown by name.
     pub node: String,
+    /// Journeys that have it at this position.
     pub through: u64,
     /// Journeys that begin here.
     pub entered: u64,
@@ -43,17 +48,20 @@ impl FlowNode {
         FlowNode { node: OTHER.to_owned(), through, entered, dropped, beyond, visitors: None }
     }
 
-    pub fn is_named(&self) -> bool {
+    pub(super) fn is_named(&self) -> bool {
         self.visitors.is_some()
     }
 }
 
+/// A link from a node of a column to a node of the next.
 pub struct FlowLink {
     /// Of the column in which the link begins, from 0.
     pub position: usize,
     /// Rows of the two nodes in their columns.
     pub from: usize,
+    /// The row of the node in the next column.
     pub to: usize,
+    /// Journeys that go from the one to the other.
     pub count: u64,
     /// Unknown if one of the nodes is (other).
     pub visitors: Option<u64>,

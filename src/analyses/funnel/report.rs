@@ -7,27 +7,39 @@ use crate::reports::{Cell, Report, Table};
 
 /// The answer to a funnel.
 pub struct FunnelReport {
+    /// One line that says what was asked.
     pub title: String,
     /// Journeys of the grain: visitors or sessions.
     pub journeys: u64,
+    /// Journeys without an attempt: `journeys` less those that enter the first step.
     pub never_entered: u64,
     /// Entries less than one window before the end of the log; `None` if the window is no duration.
     pub open_entries: Option<u64>,
+    /// One for each step, in their order.
     pub steps: Vec<StepRow>,
 }
 
 /// One step of the answer.
 pub struct StepRow {
+    /// The step as written.
     pub step: String,
+    /// Journeys that get to this step.
     pub entered: u64,
+    /// Entered of those that entered the first step, as a fraction; `None` if nobody did.
     pub of_first: Option<f64>,
+    /// Entered of those that entered the step before (the first step: itself), as a fraction; `None` if nobody did.
     pub of_previous: Option<f64>,
+    /// Entered of all journeys, as a fraction; `None` if there are none.
     pub of_all: Option<f64>,
     /// Wilson 95 % interval of `of_all`.
     pub interval: Option<[f64; 2]>,
+    /// Entered, but not the next step; 0 at the last one.
     pub dropped: u64,
+    /// Seconds from the step before; the percentile is the 90th. `None` at the first step and if nobody entered.
     pub from_previous: Option<Summary>,
+    /// Seconds from the first step; the percentile is the 90th. `None` at the first step and if nobody entered.
     pub from_first: Option<Summary>,
+    /// Sum of the values of the step's events, in millionths; `None` if none of them carries one.
     pub value: Option<i128>,
 }
 

@@ -11,6 +11,7 @@ use crate::reports::{Cell as Shown, Report, Table};
 
 /// The most frequent paths and where journeys are by position. `journeys` = the counts of `paths` and of `hidden` + `empty`.
 pub struct PathsReport {
+    /// What makes a journey.
     pub grain: Grain,
     /// By count, then by the names of their nodes.
     pub paths: Vec<PathRow>,
@@ -18,6 +19,7 @@ pub struct PathsReport {
     pub journeys: u64,
     /// Journeys without a node, which have no path.
     pub empty: u64,
+    /// The paths that are not among `paths`.
     pub hidden: Hidden,
     /// Nothing if it was not asked for.
     pub matrix: Option<Vec<Column>>,
@@ -36,7 +38,9 @@ pub struct PathRow {
 /// The paths that are not shown, and how many journeys take them.
 #[derive(Clone, Copy, Default, Serialize)]
 pub struct Hidden {
+    /// How many different paths.
     pub paths: u64,
+    /// Journeys that take one of them.
     pub count: u64,
 }
 
@@ -52,7 +56,9 @@ pub struct Column {
 
 /// The journeys that are at one node, `(start)` or `(end)`.
 pub struct Cell {
+    /// Its name, or `(start)` or `(end)` outside of the journey.
     pub node: String,
+    /// Journeys that are there.
     pub count: u64,
 }
 

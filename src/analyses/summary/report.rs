@@ -11,16 +11,23 @@ use crate::reports::{Cell, Report, Table};
 /// The key figures of a log or of a segment of it. A figure whose events do not occur in the log is `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SummaryReport {
+    /// Distinct visitors.
     pub visitors: u64,
+    /// Sessions of all visitors.
     pub sessions: u64,
+    /// Events that are page views.
     pub page_views: u64,
+    /// Events of any kind.
     pub events: u64,
     /// Of the sessions, as a fraction, like all rates.
     pub bounce_rate: Option<f64>,
+    /// Page views ÷ sessions.
     pub pages_per_session: Option<f64>,
     /// Durations of the sessions in seconds; the percentile is the 90th.
     pub duration: Option<Summary>,
+    /// Sessions with a goal ÷ sessions, as a fraction.
     pub session_conversion_rate: Option<f64>,
+    /// Visitors with a goal in any session ÷ visitors, as a fraction.
     pub visitor_conversion_rate: Option<f64>,
     /// Of the sessions with a checkout.
     pub checkout_abandonment_rate: Option<f64>,
