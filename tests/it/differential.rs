@@ -16,8 +16,6 @@ mod rows;
 mod shop;
 mod summary;
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use logs::Log;
