@@ -266,3 +266,11 @@ fn no_rows_and_no_columns() {
     let values = parsed("NULL").values(&[], 2).unwrap();
     assert_eq!((values.len(), values.null_count()), (2, 2));
 }
+
+#[test]
+fn the_page_about_sql_names_every_function() {
+    let page = include_str!("../../docs/sql.md");
+    let words: Vec<&str> = page.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    let missing: Vec<&str> = super::functions::names().filter(|name| *name != "||" && !words.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/sql.md does not name {missing:?}");
+}
