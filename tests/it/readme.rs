@@ -69,10 +69,6 @@ fn lines(text: &str) -> Vec<&str> {
 impl Shown {
     /// What is wrong with it, run in `folder`.
     fn problem(&self, folder: &Path) -> Option<String> {
-        let asks_sql = ["--where ", "--derive ", "--journeys "].iter().any(|flag| self.command.contains(flag));
-        if asks_sql && cfg!(not(feature = "polars")) {
-            return None;
-        }
         let command = match self.command.split(' ').next() {
             Some("clickpath") => as_in_a_terminal(&self.command),
             Some("cat" | "head" | "ls") => self.command.clone(),
