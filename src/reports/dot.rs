@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::drawing::{Drawing, DrawnNode, NodeKind, only_drawing};
+use super::drawing::{self, Drawing, DrawnNode, NodeKind};
 use super::text::visible;
-use super::{Answer, Format, Options, OutputFile, suffix};
+use super::{Answer, Format, Options, OutputFile};
 use crate::error::Result;
 
 /// Nodes with their counts, links as wide as they are frequent.
@@ -26,16 +26,11 @@ impl Format for Dot {
     }
 
     fn render(&self, answers: &[Answer], _options: &Options) -> Result<Vec<u8>> {
-        let (answer, drawing) = only_drawing(self, answers)?;
-        Ok(text_of(&drawing, &answer.notes).into_bytes())
+        drawing::render(self, answers, text_of)
     }
 
     fn files(&self, answer: &Answer, _options: &Options) -> Result<Vec<OutputFile>> {
-        let file = |drawing: Drawing| OutputFile {
-            name: format!("{}.{}", answer.name, suffix(self)),
-            bytes: text_of(&drawing, &answer.notes).into_bytes(),
-        };
-        Ok(answer.report.drawing().map(file).into_iter().collect())
+        Ok(drawing::files(self, answer, text_of))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::visible;
-use super::{Answer, Format, people};
+use super::{Answer, Format, OutputFile, people, suffix};
 use crate::error::{Error, Result};
 
 /// Nodes and the links between them, both in the order of the report.
@@ -136,7 +136,7 @@ pub fn short(text: &str) -> Cow<'_, str> {
 }
 
 /// The answer of a run that `format`, which holds one drawing, is to draw.
-pub(super) fn only_drawing<'a>(format: &dyn Format, answers: &'a [Answer]) -> Result<(&'a Answer, Drawing)> {
+fn only_drawing<'a>(format: &dyn Format, answers: &'a [Answer]) -> Result<(&'a Answer, Drawing)> {
     let drawn = |answer: &'a Answer| Some((answer, answer.report.drawing()?));
     let mut drawings: Vec<_> = answers.iter().filter_map(drawn).collect();
     match (drawings.pop(), drawings.is_empty()) {
@@ -155,6 +155,29 @@ pub(super) fn only_drawing<'a>(format: &dyn Format, answers: &'a [Answer]) -> Re
                 .hint("ask one of them alone, or all in a job, where each becomes its own file"))
         }
     }
+}
+
+/// The one answer that can be drawn, as `text` writes it with its notes.
+pub(super) fn render(
+    format: &dyn Format,
+    answers: &[Answer],
+    text: fn(&Drawing, &[String]) -> String,
+) -> Result<Vec<u8>> {
+    let (answer, drawing) = only_drawing(format, answers)?;
+    Ok(text(&drawing, &answer.notes).into_bytes())
+}
+
+/// The file of an answer of a job, if it can be drawn.
+pub(super) fn files<F: Format>(
+    format: &F,
+    answer: &Answer,
+    text: fn(&Drawing, &[String]) -> String,
+) -> Vec<OutputFile> {
+    let file = |drawing: Drawing| OutputFile {
+        name: format!("{}.{}", answer.name, suffix(format)),
+        bytes: text(&drawing, &answer.notes).into_bytes(),
+    };
+    answer.report.drawing().map(file).into_iter().collect()
 }
 
 /// Fixtures of drawings, for the formats that draw.
