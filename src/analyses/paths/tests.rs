@@ -401,7 +401,8 @@ proptest! {
         common.scope = ScopeSpec {
             grain: Some(grain),
             by: split.then(|| "device".into()).into_iter().collect(),
-            journeys: choose.then(|| "events > 1".into()),
+            // Without polars there is no SQL to choose by.
+            journeys: (choose && cfg!(feature = "polars")).then(|| "events > 1".into()),
             ..ScopeSpec::default()
         };
         common.nodes.hide = hide.then(|| "D".to_owned()).into_iter().collect();
