@@ -316,6 +316,9 @@ fn the_figures_of_the_readme() {
 
 #[test]
 fn paths_of_first_sessions_of_some_length() {
+    if skipped_without_sql() {
+        return;
+    }
     let total = answer("first_long_paths");
     let report =
         asked("paths", &[&["--journeys", "session_number = 1 AND events >= 5"][..], &["--top", "all"]].concat());
