@@ -69,7 +69,11 @@ pub(super) fn prepare(input: &Input, scan: &Scan) -> Prepared {
             // SQL names a role that some of the files have: the others have a column of this name without values.
             let has = |source: &dyn Source| !matches!(find(source.columns(), &input.roles, role), Ok(None));
             let column = || Constant { name: role.name().to_owned(), value: None };
-            without(&sources, has).into_iter().for_each(|file| empty[file].push(column()));
+            let lacking = without(&sources, has);
+            if let Some(&first) = lacking.first() {
+                notes.push(lacks(paths[first], lacking.len(), &format!("column that looks like the {}", role.name())));
+            }
+            lacking.into_iter().for_each(|file| empty[file].push(column()));
         }
     }
     let filled = |(source, empty): (Result<_>, &Vec<Constant>)| Ok(with_constants(source?, empty));
