@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clickpath::analyses::{CommonSpec, KINDS, Notes, Question};
 use clickpath::budget::Budget;
-use clickpath::counts::Sequences;
+use clickpath::counts::Counts;
 use clickpath::dictionary::Dictionary;
 use clickpath::events::EventBatch;
 use clickpath::ids::{VisitorId, place_hash};
@@ -141,15 +141,14 @@ fn paths(nodes: u64) -> Vec<Vec<u32>> {
 
 const PATHS: u64 = 1 << 18;
 
-fn counted(paths: &[Vec<u32>], spill_every: usize) -> Sequences<2> {
-    let (mut sequences, spill) = (Sequences::default(), Arc::new(Spill::new()));
+fn counted(paths: &[Vec<u32>], spill_every: usize) -> Counts<[u32], [u64; 2]> {
+    let (mut sequences, spill) = (Counts::default(), Arc::new(Spill::new()));
     for part in paths.chunks(spill_every) {
         for path in part {
-            let place = sequences.place(path);
-            sequences.sums(place)[0] += 1;
+            sequences.at(path.as_slice())[0] += 1;
         }
         if spill_every < paths.len() {
-            sequences.spill(&spill).expect("there is room on the disk");
+            sequences.relieve(&spill).expect("there is room on the disk");
         }
     }
     sequences

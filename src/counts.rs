@@ -1,168 +1,170 @@
-//! Exact counts by key: transitions, links, steps by segment; whole paths in [`Sequences`].
+//! Exact counts by key: nodes, transitions, links, whole paths.
 
-mod sequences;
+mod grid;
+mod key;
+mod runs;
+mod sums;
+#[cfg(test)]
+mod tests;
 
-use std::hash::Hash;
-use std::iter::Zip;
-use std::vec;
+use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
-pub use sequences::Sequences;
+use crate::error::Result;
+use crate::spill::Spill;
+pub use grid::Grid;
+pub use key::Key;
+pub use runs::Runs;
+pub use sums::{Sums, read_number, write_number};
 
-/// A value of type `V` for each key met, in one dense array.
+/// A value of type `V` for each key met: always exact, whatever there is of them.
 ///
-/// The place of a key in the array stays the same while keys come in, so that scratch beside it (a stamp per key, say) can be a plain
-/// array too. The order of keys is that of their first appearance: it means nothing and is never shown.
-#[derive(Clone, Debug)]
-pub struct Counts<K, V> {
-    places: HashMap<K, u32, RandomState>,
-    keys: Vec<K>,
-    values: Vec<V>,
+/// Keys and values stand one behind another and are found by a hash table. [`relieve`](Self::relieve) writes them to disk, in the
+/// order of the keys, and begins anew; [`drain`](Self::drain) brings all that was written together again, one key at a time. So a
+/// place stays the same only until then: scratch beside the places (a stamp per key, say) must not outlive a visitor.
+#[derive(Debug)]
+pub struct Counts<K: Key + ?Sized, V> {
+    slots: HashTable<Slot>,
+    hasher: RandomState,
+    arena: K::Arena,
+    entries: Vec<(K::Kept, V)>,
+    runs: Runs<K, V>,
 }
 
-impl<K, V> Default for Counts<K, V> {
-    fn default() -> Self {
-        Counts { places: HashMap::default(), keys: Vec::new(), values: Vec::new() }
+/// Half of the hash is kept, so that a growing table need not hash again, and few keys are compared in vain.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    place: u32,
+}
+
+impl Slot {
+    /// The kept half made whole: the table looks at both ends of the number.
+    #[inline]
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 }
 
-impl<K: Copy + Eq + Hash, V: Default> Counts<K, V> {
-    /// The place of `key`, which is new if the key is.
+impl<K: Key + ?Sized, V> Default for Counts<K, V> {
+    fn default() -> Self {
+        let (slots, hasher, runs) = (HashTable::new(), RandomState::default(), Runs::default());
+        Counts { slots, hasher, arena: K::Arena::default(), entries: Vec::new(), runs }
+    }
+}
+
+impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
+    /// The place of `key` in memory, which is new if the key is. It stays the same until the next spill or merge.
+    ///
+    /// # Panics
+    /// If 2³² keys are in memory at one time.
     #[inline]
-    pub fn place(&mut self, key: K) -> usize {
-        let next = self.keys.len() as u32;
-        let place = *self.places.entry(key).or_insert(next);
-        if place == next {
-            self.keys.push(key);
-            self.values.push(V::default());
+    pub fn place(&mut self, key: &K) -> usize {
+        let hash = (self.hasher.hash_one(key) >> 32) as u32;
+        let (entries, arena) = (&self.entries, &self.arena);
+        let same = |slot: &Slot| slot.hash == hash && K::kept(&entries[slot.place as usize].0, arena) == key;
+        if let Some(slot) = self.slots.find(Slot::spread(hash), same) {
+            return slot.place as usize;
         }
+        let place = u32::try_from(self.entries.len()).expect("fewer than 2^32 keys");
+        self.entries.push((key.keep(&mut self.arena), V::default()));
+        self.slots.insert_unique(Slot::spread(hash), Slot { hash, place }, |slot| Slot::spread(slot.hash));
         place as usize
+    }
+
+    /// The value at a place that [`place`](Self::place) gave.
+    #[inline]
+    pub fn value(&mut self, place: usize) -> &mut V {
+        &mut self.entries[place].1
     }
 
     /// The value of `key`, which is the default if the key is new.
     #[inline]
-    pub fn at(&mut self, key: K) -> &mut V {
+    pub fn at(&mut self, key: &K) -> &mut V {
         let place = self.place(key);
-        &mut self.values[place]
+        self.value(place)
     }
 
-    /// The value at a place that [`place`](Self::place) gave.
-    #[inline]
-    pub fn value(&mut self, place: usize) -> &mut V {
-        &mut self.values[place]
+    /// How many different keys are in memory.
+    fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// The value of `key`; `None` if the key was never met.
-    pub fn get(&self, key: K) -> Option<&V> {
-        self.places.get(&key).map(|&place| &self.values[place as usize])
-    }
-
-    /// How many different keys were met.
-    pub fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Whether no key was met.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    /// Each key with its value, by first appearance.
-    pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        self.keys.iter().copied().zip(&self.values)
-    }
-
-    /// Adds the counts of `from`, values of equal keys by `add`.
-    pub fn merge(&mut self, from: Self, mut add: impl FnMut(&mut V, V)) {
-        for (key, value) in from {
-            add(self.at(key), value);
+    /// Adds the counts of `from`.
+    pub fn merge(&mut self, mut from: Self) {
+        if from.len() > self.len() {
+            std::mem::swap(self, &mut from);
         }
+        for (kept, value) in from.entries {
+            self.at(K::kept(&kept, &from.arena)).add(value);
+        }
+        self.runs.append(from.runs);
     }
 
-    /// Bytes in use, without what the values own elsewhere.
+    /// Writes what is in memory to disk and gives the memory back, if it is worth it.
+    ///
+    /// Whoever counts distinct things by places must not be in the middle of one.
+    ///
+    /// # Errors
+    /// If the disk is full or fails.
+    pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
+        if spill.takes(self.bytes()) { self.spill(spill) } else { Ok(()) }
+    }
+
+    fn spill(&mut self, spill: &Arc<Spill>) -> Result<()> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        self.slots = HashTable::new();
+        let (entries, arena) = self.take_in_order();
+        self.runs.write(spill, entries.iter().map(|(kept, value)| (K::kept(kept, &arena), value)))
+    }
+
+    /// Takes the keys in memory and their values out, in order.
+    fn take_in_order(&mut self) -> (Vec<(K::Kept, V)>, K::Arena) {
+        let (mut entries, arena) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.arena));
+        entries.sort_unstable_by(|a, b| K::kept(&a.0, &arena).cmp(K::kept(&b.0, &arena)));
+        (entries, arena)
+    }
+
+    /// Gives every key once, with its value. The order means nothing.
+    ///
+    /// # Errors
+    /// If what is on disk cannot be read.
+    pub fn drain(self, mut each: impl FnMut(&K, V)) -> Result<()> {
+        if self.runs.spill().is_some() {
+            return self.drain_in_order(each);
+        }
+        self.entries.into_iter().for_each(|(kept, value)| each(K::kept(&kept, &self.arena), value));
+        Ok(())
+    }
+
+    /// Gives every key once, in order, with its value.
+    ///
+    /// # Errors
+    /// If what is on disk cannot be read.
+    pub fn drain_in_order(mut self, mut each: impl FnMut(&K, V)) -> Result<()> {
+        if let Some(spill) = self.runs.spill() {
+            // What is in memory becomes one more run: so one way of merging is enough, and the memory is free for the answer.
+            self.spill(&spill)?;
+            return self.runs.merge(each);
+        }
+        let (entries, arena) = self.take_in_order();
+        entries.into_iter().for_each(|(kept, value)| each(K::kept(&kept, &arena), value));
+        Ok(())
+    }
+
+    /// Bytes in use.
     pub fn bytes(&self) -> usize {
-        self.places.capacity() * (size_of::<(K, u32)>() + 1) + self.keys.capacity() * (size_of::<K>() + size_of::<V>())
-    }
-}
-
-impl<K, V> IntoIterator for Counts<K, V> {
-    type Item = (K, V);
-    type IntoIter = Zip<vec::IntoIter<K>, vec::IntoIter<V>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.keys.into_iter().zip(self.values)
-    }
-}
-
-/// Counts by numbers below a bound: a hash table, and in front of it an array of places once that is worth its memory.
-///
-/// A number costs one look into the array where few are possible, and no more than the hash table where many are.
-#[derive(Clone, Debug)]
-pub struct Grid<V> {
-    counts: Counts<u64, V>,
-    bound: u64,
-    /// One more than the place of each number met; 0 for the others. Empty while it is not worth its memory.
-    front: Vec<u32>,
-}
-
-impl<V: Default> Grid<V> {
-    /// The largest array: 1 MiB, what a second-level cache holds, and enough for all pairs of 512 nodes.
-    const LARGEST: u64 = 1 << 18;
-    /// Entries of the array for each number met, at most: so it is never much larger than what it points to.
-    const SPARSEST: u64 = 64;
-
-    /// For numbers below `bound`.
-    pub fn new(bound: u64) -> Self {
-        Grid { counts: Counts::default(), bound, front: Vec::new() }
-    }
-
-    /// The place of `number`, which is new if the number is. It stays the same while numbers come in.
-    #[inline]
-    pub fn place(&mut self, number: u64) -> usize {
-        if self.front.is_empty() {
-            return self.place_by_hash(number);
-        }
-        let front = &mut self.front[number as usize];
-        if *front == 0 {
-            *front = self.counts.place(number) as u32 + 1;
-        }
-        *front as usize - 1
-    }
-
-    fn place_by_hash(&mut self, number: u64) -> usize {
-        let place = self.counts.place(number);
-        if self.bound <= Self::LARGEST && self.bound <= self.counts.len() as u64 * Self::SPARSEST {
-            self.front = vec![0; self.bound as usize];
-        }
-        place
-    }
-
-    /// The value at a place that [`place`](Self::place) gave.
-    #[inline]
-    pub fn value(&mut self, place: usize) -> &mut V {
-        self.counts.value(place)
-    }
-
-    /// Each number met with its value, by first appearance.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
-        self.counts.iter()
-    }
-
-    /// The counts of all numbers met.
-    pub fn into_counts(self) -> Counts<u64, V> {
-        self.counts
-    }
-
-    /// Adds the counts of `from`, values of equal numbers by `add`.
-    pub fn merge(&mut self, from: Self, add: impl FnMut(&mut V, V)) {
-        self.counts.merge(from.counts, add);
-    }
-
-    /// Bytes in use, without what the values own elsewhere.
-    pub fn bytes(&self) -> usize {
-        self.counts.bytes() + self.front.capacity() * size_of::<u32>()
+        // A hash table is at most 7/8 full and has a byte beside each slot.
+        self.slots.capacity() * 8 / 7 * (size_of::<Slot>() + 1)
+            + K::arena_bytes(&self.arena)
+            + self.entries.capacity() * size_of::<(K::Kept, V)>()
+            + self.entries.iter().map(|(_, value)| value.bytes()).sum::<usize>()
+            + self.runs.bytes()
     }
 }
 
@@ -190,51 +192,5 @@ impl Stamps {
             self.seen.resize((place + 1).next_power_of_two(), 0);
         }
         std::mem::replace(&mut self.seen[place], self.now) != self.now
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_add_up_and_merge() {
-        let mut a: Counts<(u32, u32), u64> = Counts::default();
-        *a.at((1, 2)) += 1;
-        *a.at((1, 2)) += 1;
-        *a.at((2, 1)) += 5;
-        let mut b = Counts::default();
-        *b.at((2, 1)) += 1;
-        *b.at((3, 3)) += 7;
-        a.merge(b, |into, from| *into += from);
-        assert_eq!((a.get((1, 2)), a.get((2, 1)), a.get((3, 3)), a.get((0, 0))), (Some(&2), Some(&6), Some(&7), None));
-    }
-
-    #[test]
-    fn a_grid_counts_the_same_with_and_without_its_array() {
-        for bound in [1, 100, Grid::<u64>::LARGEST, u64::MAX] {
-            let (mut grid, mut plain) = (Grid::new(bound), Counts::<u64, u64>::default());
-            for n in 0..20_000u64 {
-                let number = n * 7919 % 5003 % bound;
-                assert_eq!(grid.place(number), plain.place(number));
-                let place = grid.place(number);
-                *grid.value(place) += 1;
-                *plain.value(place) += 1;
-            }
-            assert_eq!(grid.front.is_empty(), bound == u64::MAX);
-            assert!(grid.iter().eq(plain.iter()));
-        }
-    }
-
-    #[test]
-    fn stamps_tell_visitors_apart() {
-        let mut stamps = Stamps::default();
-        stamps.next();
-        assert!(stamps.first(3) && !stamps.first(3) && stamps.first(0));
-        stamps.next();
-        assert!(stamps.first(3) && !stamps.first(3));
-        stamps.now = u32::MAX - 1;
-        stamps.next();
-        assert!(stamps.first(3));
     }
 }

@@ -1,7 +1,14 @@
 //! Durations, and what is said about them: their mean, their median and one percentile.
 //!
 //! [`Durations`] are for the thousands of transitions of a graph: compact, exact up to 4,096 distinct values, a histogram
-//! beyond. [`ExactDurations`] are for the few hops and goals whose times are exact at any size.
+//! beyond. [`ExactDurations`] are for the few hops and goals whose times are exact at any size: on disk if memory is short.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use crate::counts::{Runs as Spilled, Sums, read_number, write_number};
+use crate::error::Result;
+use crate::spill::Spill;
 
 /// The most distinct values that [`Durations`] keep exactly. A constant of the definition, not a tuning knob.
 const EXACT: usize = 4096;
@@ -70,7 +77,7 @@ impl Durations {
                 into
             }
             (Histogram(mut into), Runs(runs)) | (Runs(runs), Histogram(mut into)) => {
-                runs.into_values().for_each(|run| into.add(run));
+                runs.values().for_each(|run| into.add(run));
                 Durations(Histogram(into))
             }
             (Histogram(mut into), Histogram(from)) => {
@@ -82,16 +89,15 @@ impl Durations {
 
     /// Mean, median and the value at `percent`. Nothing if there are no durations.
     pub fn summary(mut self, percent: u64) -> Option<Summary> {
-        if matches!(self.0, Store::Runs(_)) {
-            self.settle();
-        }
+        self.settle();
         match self.0 {
-            Store::Few(values) => ExactDurations(values).summary(percent),
+            Store::Few(_) => None,
             Store::Runs(runs) => {
                 let count = runs.sorted.iter().map(|run| run.1).sum();
-                let sum = runs.sorted.iter().map(|&(micros, times)| i128::from(micros) * i128::from(times)).sum();
-                let twice = || runs.sorted.iter().map(|&(micros, times)| (twice(micros), times));
-                Summary::new(count, sum, true, percent, |rank| at_rank(twice(), rank))
+                let sum = runs.sorted.iter().map(|&run| total(run)).sum();
+                let mut ranks = Ranks::new(count, percent)?;
+                runs.sorted.iter().for_each(|&(micros, times)| ranks.pass(twice(micros), times));
+                Some(ranks.summary(sum, true))
             }
             Store::Histogram(histogram) => histogram.summary(percent),
         }
@@ -120,9 +126,10 @@ impl Durations {
         }
     }
 
-    /// Sorts all values into runs, and gives the runs up for a histogram if there are too many.
+    /// Sorts all values into runs, if there are any, and gives the runs up for a histogram if there are too many.
     fn settle(&mut self) {
         let mut runs = match std::mem::take(self).0 {
+            Store::Few(waiting) if waiting.is_empty() => return,
             Store::Few(waiting) => Box::new(Runs { sorted: Vec::new(), waiting }),
             Store::Runs(runs) => runs,
             histogram @ Store::Histogram(_) => {
@@ -133,6 +140,54 @@ impl Durations {
         runs.settle();
         self.0 =
             if runs.sorted.len() <= EXACT { Store::Runs(runs) } else { Store::Histogram(Box::new(runs.histogram())) };
+    }
+
+    /// Writes all of them, so that [`read`](Self::read) gives the same.
+    pub fn write(&self, into: &mut Vec<u8>) {
+        let mut numbers = |kind: u64, runs: &mut dyn ExactSizeIterator<Item = Run>| {
+            [kind, runs.len() as u64].into_iter().for_each(|number| write_number(into, number));
+            runs.for_each(|(micros, times)| [micros as u64, times].write(into));
+        };
+        match &self.0 {
+            Store::Few(values) => numbers(0, &mut values.iter().map(|&micros| (micros, 1))),
+            Store::Runs(runs) => {
+                let runs: Vec<Run> = runs.values().collect();
+                numbers(0, &mut runs.into_iter());
+            }
+            Store::Histogram(histogram) => {
+                let buckets = histogram.buckets.iter().enumerate().filter(|(_, times)| **times > 0);
+                let buckets: Vec<Run> = buckets.map(|(bucket, &times)| (bucket as i64, times)).collect();
+                numbers(1, &mut buckets.into_iter());
+                into.extend(histogram.sum.to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    ///
+    /// # Errors
+    /// If `from` fails, ends too early, or holds something else.
+    pub fn read(from: &mut impl Read) -> io::Result<Self> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+        let [kind, length] = Sums::read(from)?;
+        if kind == 0 {
+            let mut runs = Runs { sorted: Vec::new(), waiting: Vec::new() };
+            for _ in 0..length {
+                let [micros, times] = Sums::read(from)?;
+                runs.sorted.push((micros as i64, times));
+            }
+            return Ok(Durations(Store::Runs(Box::new(runs))));
+        }
+        let mut histogram = Histogram::default();
+        for _ in 0..length {
+            let (bucket, times) = (read_number(from)?, read_number(from)?);
+            *histogram.buckets.get_mut(bucket as usize).ok_or_else(invalid)? = times;
+            histogram.count += times;
+        }
+        let mut sum = [0; 16];
+        from.read_exact(&mut sum)?;
+        histogram.sum = i128::from_le_bytes(sum);
+        Ok(Durations(Store::Histogram(Box::new(histogram))))
     }
 }
 
@@ -164,13 +219,13 @@ impl Runs {
 
     fn histogram(self) -> Histogram {
         let mut histogram = Histogram::default();
-        self.into_values().for_each(|run| histogram.add(run));
+        self.values().for_each(|run| histogram.add(run));
         histogram
     }
 
     /// All values, in no order.
-    fn into_values(self) -> impl Iterator<Item = Run> {
-        self.sorted.into_iter().chain(self.waiting.into_iter().map(|micros| (micros, 1)))
+    fn values(&self) -> impl Iterator<Item = Run> {
+        self.sorted.iter().copied().chain(self.waiting.iter().map(|&micros| (micros, 1)))
     }
 }
 
@@ -212,7 +267,7 @@ impl Histogram {
     #[inline]
     fn add(&mut self, (micros, times): Run) {
         self.count += times;
-        self.sum += i128::from(micros) * i128::from(times);
+        self.sum += total((micros, times));
         self.buckets[Self::bucket(micros)] += times;
     }
 
@@ -223,37 +278,82 @@ impl Histogram {
     }
 
     fn summary(&self, percent: u64) -> Option<Summary> {
-        let middles = || self.buckets.iter().enumerate().map(|(bucket, &times)| (Self::twice_middle(bucket), times));
-        Summary::new(self.count, self.sum, false, percent, |rank| at_rank(middles(), rank))
+        let mut ranks = Ranks::new(self.count, percent)?;
+        self.buckets.iter().enumerate().for_each(|(bucket, &times)| ranks.pass(Self::twice_middle(bucket), times));
+        Some(ranks.summary(self.sum, false))
     }
 }
 
 /// Durations in µs that are kept one by one: exact at any size.
 #[derive(Clone, Debug, Default)]
-pub struct ExactDurations(Vec<i64>);
+pub struct ExactDurations {
+    values: Vec<i64>,
+    /// How often each value occurred, on disk, and their number and sum.
+    spilled: Spilled<u64, u64>,
+    count: u64,
+    sum: i128,
+}
 
 impl ExactDurations {
     /// Adds one duration. Durations are never negative; one that is counts as 0.
     #[inline]
     pub fn add(&mut self, micros: i64) {
-        self.0.push(micros.max(0));
+        self.values.push(micros.max(0));
     }
 
     /// Adds all durations of `from`.
     pub fn merge(&mut self, mut from: Self) {
-        self.0.append(&mut from.0);
+        self.values.append(&mut from.values);
+        self.spilled.append(from.spilled);
+        self.count += from.count;
+        self.sum += from.sum;
     }
 
     /// Mean, median and the value at `percent`. Nothing if there are no durations.
-    pub fn summary(mut self, percent: u64) -> Option<Summary> {
-        self.0.sort_unstable();
-        let sum = self.0.iter().copied().map(i128::from).sum();
-        Summary::new(self.0.len() as u64, sum, true, percent, |rank| twice(self.0[rank as usize - 1]))
+    ///
+    /// # Errors
+    /// If what is on disk cannot be read.
+    pub fn summary(mut self, percent: u64) -> Result<Option<Summary>> {
+        let runs = self.take_in_order();
+        let Some(mut ranks) = Ranks::new(self.count, percent) else { return Ok(None) };
+        match self.spilled.spill() {
+            None => runs.iter().for_each(|&(micros, times)| ranks.pass(2 * micros, times)),
+            Some(spill) => {
+                self.write(&spill, &runs)?;
+                self.spilled.merge(|&micros, times| ranks.pass(2 * micros, times))?;
+            }
+        }
+        Ok(Some(ranks.summary(self.sum, true)))
+    }
+
+    /// Writes what is in memory to disk and gives the memory back, if it is worth it.
+    ///
+    /// # Errors
+    /// If the disk is full or fails.
+    pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
+        if self.values.is_empty() || !spill.takes(self.bytes()) {
+            return Ok(());
+        }
+        let runs = self.take_in_order();
+        self.write(spill, &runs)
+    }
+
+    /// Takes the values in memory, and how often each occurs, out; their number and sum remain.
+    fn take_in_order(&mut self) -> Vec<(u64, u64)> {
+        let mut values = std::mem::take(&mut self.values);
+        values.sort_unstable();
+        self.count += values.len() as u64;
+        self.sum += values.iter().copied().map(i128::from).sum::<i128>();
+        values.chunk_by(|a, b| a == b).map(|same| (same[0] as u64, same.len() as u64)).collect()
+    }
+
+    fn write(&mut self, spill: &Arc<Spill>, runs: &[(u64, u64)]) -> Result<()> {
+        self.spilled.write(spill, runs.iter().map(|(micros, times)| (micros, times)))
     }
 
     /// Bytes in use outside of the value itself.
     pub fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<i64>()
+        self.values.capacity() * size_of::<i64>() + self.spilled.bytes()
     }
 }
 
@@ -270,22 +370,45 @@ pub struct Summary {
     pub exact: bool,
 }
 
-impl Summary {
-    /// `twice_at` gives twice the value at a rank, counted from 1.
-    fn new(count: u64, sum: i128, exact: bool, percent: u64, twice_at: impl Fn(u64) -> u64) -> Option<Summary> {
-        const SECOND: f64 = 1e6;
-        if count == 0 {
-            return None;
-        }
-        let middle = [count.div_ceil(2), count / 2 + 1].map(|rank| u128::from(twice_at(rank)));
-        let rank = rank(count, percent);
-        Some(Summary {
-            mean: sum as f64 / (count as f64 * SECOND),
-            median: (middle[0] + middle[1]) as f64 / (4.0 * SECOND),
-            percentile: twice_at(rank) as f64 / (2.0 * SECOND),
-            exact,
-        })
+/// Values at ranks, found in one pass over values in order.
+struct Ranks {
+    count: u64,
+    /// The ranks of the two values in the middle and of the percentile, from 1, and twice the values found there.
+    wanted: [(u64, u64); 3],
+    passed: u64,
+}
+
+impl Ranks {
+    /// Nothing if there are no values.
+    fn new(count: u64, percent: u64) -> Option<Ranks> {
+        let ranks = [count.div_ceil(2), count / 2 + 1, rank(count.max(1), percent)];
+        (count > 0).then(|| Ranks { count, wanted: ranks.map(|rank| (rank, 0)), passed: 0 })
     }
+
+    /// Passes the next greater value, given doubled, which occurs `times`.
+    #[inline]
+    fn pass(&mut self, twice: u64, times: u64) {
+        let ranks = self.passed + 1..=self.passed + times;
+        self.passed += times;
+        self.wanted.iter_mut().filter(|(rank, _)| ranks.contains(rank)).for_each(|(_, found)| *found = twice);
+    }
+
+    /// What is said of them when all are passed.
+    fn summary(self, sum: i128, exact: bool) -> Summary {
+        const SECOND: f64 = 1e6;
+        let [lower, upper, percentile] = self.wanted.map(|(_, twice)| twice);
+        Summary {
+            mean: sum as f64 / (self.count as f64 * SECOND),
+            median: (u128::from(lower) + u128::from(upper)) as f64 / (4.0 * SECOND),
+            percentile: percentile as f64 / (2.0 * SECOND),
+            exact,
+        }
+    }
+}
+
+/// The sum of a value that occurs a number of times.
+fn total((micros, times): Run) -> i128 {
+    i128::from(micros) * i128::from(times)
 }
 
 /// Twice a value that is not negative.
@@ -309,16 +432,6 @@ fn beyond(times: impl Iterator<Item = u64> + Clone, percent: u64) -> u64 {
         }
     }
     left
-}
-
-/// The value at a rank, counted from 1, of values in order that each occur a number of times.
-fn at_rank(values: impl Iterator<Item = (u64, u64)>, rank: u64) -> u64 {
-    let mut passed = 0;
-    let mut reached = values.skip_while(|(_, times)| {
-        passed += times;
-        passed < rank
-    });
-    reached.next().map_or(0, |(value, _)| value)
 }
 
 #[cfg(test)]
@@ -351,7 +464,7 @@ mod tests {
     #[test]
     fn none_say_nothing_and_take_no_memory() {
         assert_eq!(Durations::default().summary(95), None);
-        assert_eq!(ExactDurations::default().summary(95), None);
+        assert_eq!(ExactDurations::default().summary(95).unwrap(), None);
         assert_eq!(Durations::default().bytes(), 0);
         assert_eq!(size_of::<Durations>(), 3 * size_of::<usize>());
     }
@@ -419,13 +532,38 @@ mod tests {
         assert!(!summary.exact && near(summary.percentile, i64::MAX as f64 / 1e6, 0.01));
     }
 
+    #[test]
+    fn what_was_written_is_read_again() {
+        for all in [durations([]), durations([7, 7, 0]), durations((0..2000).map(|n| n % 100)), durations(0..5000)] {
+            let mut bytes = Vec::new();
+            all.write(&mut bytes);
+            assert_eq!(Durations::read(&mut &bytes[..]).unwrap().summary(95), all.summary(95));
+            assert!(Durations::read(&mut &bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn exact_durations_are_the_same_on_disk(values in prop::collection::vec(-5..3000i64, 0..500), every in 1..100usize) {
+            let spill = Arc::new(Spill::new().worth(0));
+            let (mut on_disk, mut mixed, mut kept) = <[ExactDurations; 3]>::default().into();
+            for (n, &micros) in values.iter().enumerate() {
+                kept.add(micros);
+                if n % 3 == 0 { mixed.add(micros) } else { on_disk.add(micros) }
+                if n % every == 0 {
+                    on_disk.relieve(&spill).unwrap();
+                }
+            }
+            mixed.merge(on_disk);
+            prop_assert_eq!(mixed.summary(90).unwrap(), kept.summary(90).unwrap());
+        }
+
         #[test]
         fn few_values_are_exact(values in prop::collection::vec(-5..3000i64, 0..2000)) {
             let expected = plain(&values, 95.0);
             let mut kept = ExactDurations::default();
             values.iter().for_each(|&micros| kept.add(micros));
-            for summary in [durations(values).summary(95), kept.summary(95)] {
+            for summary in [durations(values).summary(95), kept.summary(95).unwrap()] {
                 let found = summary.map(|s| (s.mean, s.median, s.percentile));
                 prop_assert_eq!(found.is_some(), expected.is_some());
                 let pairs = found.zip(expected).map(|(a, b)| [(a.0, b.0), (a.1, b.1), (a.2, b.2)]);

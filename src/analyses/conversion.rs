@@ -4,6 +4,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -14,6 +16,7 @@ use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
 use crate::journeys::{Journey, Names, Needs, Place, SECOND, Unit, View, Visitor};
+use crate::spill::Spill;
 pub use report::{ConversionReport, GoalReport, GrainReport};
 
 /// The question `conversion`, as written.
@@ -205,12 +208,18 @@ impl Analysis for BoundConversion {
     fn finish(&self, counts: ConversionCounts, _names: &Names) -> Result<ConversionReport> {
         let ConversionCounts { sessions, visitors, goals } = counts;
         let row = |(goal, counts): (&String, GoalCounts)| GoalReport::new(goal.clone(), counts, sessions, visitors);
-        Ok(ConversionReport { sessions, visitors, goals: self.goals.iter().zip(goals).map(row).collect() })
+        let goals = self.goals.iter().zip(goals).map(row).collect::<Result<_>>()?;
+        Ok(ConversionReport { sessions, visitors, goals })
     }
 
     fn bytes(&self, counts: &ConversionCounts) -> usize {
         let times = counts.goals.iter().map(|goal| goal.sessions.bytes() + goal.visitors.bytes());
         times.sum::<usize>() + counts.goals.capacity() * size_of::<GoalCounts>()
+    }
+
+    fn relieve(&self, counts: &mut ConversionCounts, spill: &Arc<Spill>) -> Result<()> {
+        let mut grains = counts.goals.iter_mut().flat_map(|goal| [&mut goal.sessions, &mut goal.visitors]);
+        grains.try_for_each(|grain| grain.times.relieve(spill).and_then(|()| grain.steps.relieve(spill)))
     }
 }
 

@@ -6,6 +6,9 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Read};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,11 +16,12 @@ use super::event_names::EventNames;
 use super::goals::Goals;
 use super::step::{Hit, Matcher};
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Stamps};
+use crate::counts::{Grid, Stamps, Sums};
 use crate::durations::Durations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING, NO_VALUE};
 use crate::journeys::{Journey, Names, Needs, NodeKind, Place, Unit, View, Visitor};
+use crate::spill::Spill;
 use crate::units::Top;
 pub use positions::Expected;
 use positions::Positions;
@@ -177,17 +181,37 @@ struct NodeCounts {
 }
 
 impl NodeCounts {
-    fn merge(&mut self, from: NodeCounts) {
-        self.journeys += from.journeys;
-        self.events += from.events;
-        self.dropped += from.dropped;
-        self.before_goal += from.before_goal;
-        self.reached += from.reached;
-        self.loops += from.loops;
-        self.repeats += from.repeats;
-        self.rage += from.rage;
-        self.errors += from.errors;
-        self.times.merge(from.times);
+    fn numbers(&self) -> [u64; 9] {
+        let NodeCounts { journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors, times: _ } =
+            *self;
+        [journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors]
+    }
+
+    fn of(numbers: [u64; 9], times: Durations) -> Self {
+        let [journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors] = numbers;
+        NodeCounts { journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors, times }
+    }
+}
+
+impl Sums for NodeCounts {
+    fn add(&mut self, from: Self) {
+        let (mut numbers, mut times) = (self.numbers(), std::mem::take(&mut self.times));
+        numbers.add(from.numbers());
+        times.merge(from.times);
+        *self = NodeCounts::of(numbers, times);
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        self.numbers().write(into);
+        self.times.write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        Ok(NodeCounts::of(Sums::read(from)?, Durations::read(from)?))
+    }
+
+    fn bytes(&self) -> usize {
+        self.times.bytes()
     }
 }
 
@@ -261,25 +285,29 @@ impl Analysis for BoundDropOff {
         into.without_node += from.without_node;
         into.goal_value += from.goal_value;
         into.goals_valued += from.goals_valued;
-        into.nodes.merge(from.nodes, NodeCounts::merge);
-        into.next.merge(from.next, |into, from| *into += from);
+        into.nodes.merge(from.nodes);
+        into.next.merge(from.next);
         into.positions.merge(from.positions);
     }
 
     fn finish(&self, counts: DropOffCounts, names: &Names) -> Result<DropOffReport> {
-        Ok(DropOffReport::new(self, counts, names.node_names(self.view.nodes)))
+        DropOffReport::new(self, counts, names.node_names(self.view.nodes))
     }
 
     fn bytes(&self, counts: &DropOffCounts) -> usize {
-        let times: usize = counts.nodes.iter().map(|(_, node)| node.times.bytes()).sum();
-        counts.nodes.bytes() + counts.next.bytes() + counts.positions.bytes() + times
+        counts.nodes.bytes() + counts.next.bytes() + counts.positions.bytes()
+    }
+
+    fn relieve(&self, counts: &mut DropOffCounts, spill: &Arc<Spill>) -> Result<()> {
+        counts.nodes.relieve(spill)?;
+        counts.next.relieve(spill)?;
+        counts.positions.relieve(spill)
     }
 }
 
 impl DropOffCounts {
     fn at(&mut self, node: Code) -> &mut NodeCounts {
-        let place = self.nodes.place(u64::from(node));
-        self.nodes.value(place)
+        self.nodes.at(u64::from(node))
     }
 }
 
@@ -329,8 +357,7 @@ impl BoundDropOff {
             if let Some(next) = next {
                 node.times.add(times[next.at as usize] - times[place.at as usize]);
             }
-            let at = counts.next.place(self.pair(place.node, next.map_or(END, |next| next.node)));
-            *counts.next.value(at) += 1;
+            *counts.next.at(self.pair(place.node, next.map_or(END, |next| next.node))) += 1;
         }
     }
 

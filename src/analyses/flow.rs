@@ -5,6 +5,8 @@ mod report;
 mod tests;
 
 use std::cmp::Reverse;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -13,12 +15,13 @@ use serde_json::{Map, Value, json};
 
 use super::step::nowhere;
 use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Counts, Grid, Stamps};
+use crate::counts::{Grid, Stamps, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
 use crate::reports::set_apart;
+use crate::spill::Spill;
 use crate::units::Top;
 pub use report::{FlowLink, FlowNode, FlowReport};
 
@@ -186,7 +189,7 @@ impl Numbers {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct NodeCounts {
     through: u64,
     dropped: u64,
@@ -194,12 +197,21 @@ struct NodeCounts {
     visitors: u64,
 }
 
-impl NodeCounts {
-    fn add(&mut self, from: &NodeCounts) {
+impl Sums for NodeCounts {
+    fn add(&mut self, from: Self) {
         self.through += from.through;
         self.dropped += from.dropped;
         self.beyond += from.beyond;
         self.visitors += from.visitors;
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        [self.through, self.dropped, self.beyond, self.visitors].write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let [through, dropped, beyond, visitors] = Sums::read(from)?;
+        Ok(NodeCounts { through, dropped, beyond, visitors })
     }
 }
 
@@ -209,10 +221,19 @@ struct LinkCounts {
     visitors: u64,
 }
 
-impl LinkCounts {
-    fn add(&mut self, from: &LinkCounts) {
+impl Sums for LinkCounts {
+    fn add(&mut self, from: Self) {
         self.count += from.count;
         self.visitors += from.visitors;
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        [self.count, self.visitors].write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let [count, visitors] = Sums::read(from)?;
+        Ok(LinkCounts { count, visitors })
     }
 }
 
@@ -255,19 +276,24 @@ impl Analysis for BoundFlow {
     }
 
     fn merge(&self, into: &mut FlowCounts, from: FlowCounts) {
-        into.nodes.merge(from.nodes, |into, from| into.add(&from));
-        into.links.merge(from.links, |into, from| into.add(&from));
+        into.nodes.merge(from.nodes);
+        into.links.merge(from.links);
     }
 
     fn finish(&self, counts: FlowCounts, names: &Names) -> Result<FlowReport> {
         let names = names.node_names(self.view.nodes);
-        let (columns, rows) = self.columns(counts.nodes, names);
-        let links = self.links(counts.links, &columns, &rows);
+        let (columns, rows) = self.columns(counts.nodes, names)?;
+        let links = self.links(counts.links, &columns, &rows)?;
         Ok(FlowReport { title: self.title.clone(), columns, links })
     }
 
     fn bytes(&self, counts: &FlowCounts) -> usize {
         counts.nodes.bytes() + counts.links.bytes()
+    }
+
+    fn relieve(&self, counts: &mut FlowCounts, spill: &Arc<Spill>) -> Result<()> {
+        counts.nodes.relieve(spill)?;
+        counts.links.relieve(spill)
     }
 }
 
@@ -303,10 +329,11 @@ impl BoundFlow {
     }
 
     /// The columns, each cut to its largest nodes, and the row of every node in its column.
-    fn columns(&self, counts: Grid<NodeCounts>, names: &Dictionary) -> (Vec<Vec<FlowNode>>, Rows) {
+    fn columns(&self, counts: Grid<NodeCounts>, names: &Dictionary) -> Result<(Vec<Vec<FlowNode>>, Rows)> {
         let position = |number: u64| self.numbers.position(number);
         let name = |number: u64| names.name(self.numbers.code(number));
-        let mut nodes: Vec<(u64, NodeCounts)> = counts.into_counts().into_iter().collect();
+        let mut nodes: Vec<(u64, NodeCounts)> = Vec::new();
+        counts.drain(|number, counts| nodes.push((number, counts)))?;
         nodes.sort_unstable_by_key(|(number, counts)| (position(*number), Reverse(counts.through), name(*number)));
 
         let (mut columns, mut rows) = (Vec::new(), HashMap::default());
@@ -318,21 +345,21 @@ impl BoundFlow {
             let mut shown: Vec<FlowNode> = named.iter().map(node).collect();
             if !rest.is_empty() {
                 let mut other = NodeCounts::default();
-                rest.iter().for_each(|(_, counts)| other.add(counts));
+                rest.iter().for_each(|(_, counts)| other.add(*counts));
                 shown.push(FlowNode::other(columns.len(), &other));
             }
             columns.push(shown);
         }
-        (columns, rows)
+        Ok((columns, rows))
     }
 
     /// The links between what is left in the columns.
-    fn links(&self, counts: Grid<LinkCounts>, columns: &[Vec<FlowNode>], rows: &Rows) -> Vec<FlowLink> {
-        let mut sums: Counts<(usize, usize, usize), LinkCounts> = Counts::default();
-        for (number, counts) in counts.into_counts() {
+    fn links(&self, counts: Grid<LinkCounts>, columns: &[Vec<FlowNode>], rows: &Rows) -> Result<Vec<FlowLink>> {
+        let mut sums: HashMap<(usize, usize, usize), LinkCounts, RandomState> = HashMap::default();
+        counts.drain(|number, counts| {
             let [from, to] = self.numbers.ends(number);
-            sums.at((self.numbers.position(from), rows[&from], rows[&to])).add(&counts);
-        }
+            sums.entry((self.numbers.position(from), rows[&from], rows[&to])).or_default().add(counts);
+        })?;
         let link = |((position, from, to), counts): ((usize, usize, usize), LinkCounts)| {
             let named = columns[position][from].is_named() && columns[position + 1][to].is_named();
             FlowLink { position, from, to, count: counts.count, visitors: named.then_some(counts.visitors) }
@@ -340,6 +367,6 @@ impl BoundFlow {
         let mut links: Vec<FlowLink> = sums.into_iter().map(link).collect();
         let key = |link: &FlowLink| (link.position, Reverse(link.count), link.ends(columns));
         links.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-        links
+        Ok(links)
     }
 }

@@ -5,6 +5,7 @@ mod report;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 use clap::Args;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::ids::NO_VALUE;
 use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
 use crate::rates::{rate, wilson};
+use crate::spill::Spill;
 use crate::units::Span;
 pub use report::{FunnelReport, StepRow};
 
@@ -357,7 +359,7 @@ impl Analysis for BoundFunnel {
         let entered: Vec<u64> = counts.steps.iter().map(|step| step.entered).collect();
         let rows = counts.steps.into_iter().enumerate().map(|(at, step)| {
             let of = |whole| rate(step.entered, whole);
-            StepRow {
+            Ok(StepRow {
                 step: self.steps[at].clone(),
                 entered: step.entered,
                 of_first: of(entered[0]),
@@ -365,23 +367,28 @@ impl Analysis for BoundFunnel {
                 of_all: of(counts.journeys),
                 interval: wilson(step.entered, counts.journeys),
                 dropped: step.entered - entered.get(at + 1).copied().unwrap_or(step.entered),
-                from_previous: if at > 0 { step.from_previous.summary(90) } else { None },
-                from_first: if at > 0 { step.from_first.summary(90) } else { None },
+                from_previous: if at > 0 { step.from_previous.summary(90)? } else { None },
+                from_first: if at > 0 { step.from_first.summary(90)? } else { None },
                 value: (step.valued > 0).then_some(step.value),
-            }
+            })
         });
         Ok(FunnelReport {
             title: self.title.clone(),
             journeys: counts.journeys,
             never_entered: counts.journeys - entered[0],
             open_entries: self.open_after.map(|_| counts.open),
-            steps: rows.collect(),
+            steps: rows.collect::<Result<_>>()?,
         })
     }
 
     fn bytes(&self, counts: &FunnelCounts) -> usize {
         let times = counts.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
         times.sum::<usize>() + counts.steps.capacity() * size_of::<StepCounts>()
+    }
+
+    fn relieve(&self, counts: &mut FunnelCounts, spill: &Arc<Spill>) -> Result<()> {
+        let mut times = counts.steps.iter_mut().flat_map(|step| [&mut step.from_previous, &mut step.from_first]);
+        times.try_for_each(|times| times.relieve(spill))
     }
 }
 

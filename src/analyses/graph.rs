@@ -1,6 +1,8 @@
 //! The transition graph: which node follows which, how often and how fast.
 
 use std::cmp::Reverse;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Stamps};
+use crate::counts::{Grid, Stamps, Sums};
 use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
 use crate::ids::Code;
@@ -16,6 +18,7 @@ use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
 use crate::rates::rate;
 use crate::reports::drawing::{Drawing, DrawnLink, DrawnNode, NodeKind};
 use crate::reports::{Cell, Report, Table};
+use crate::spill::Spill;
 
 /// The question `graph`, as written.
 #[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
@@ -105,12 +108,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, from: &Tally) {
-        self.count += from.count;
-        self.journeys += from.journeys;
-        self.visitors += from.visitors;
-    }
-
     fn cells(&self) -> [Cell; 3] {
         [self.count, self.journeys, self.visitors].map(Cell::Count)
     }
@@ -132,6 +129,63 @@ pub struct NodeCounts {
 struct TransitionCounts {
     tally: Tally,
     times: Durations,
+}
+
+impl Sums for Tally {
+    fn add(&mut self, from: Self) {
+        self.count += from.count;
+        self.journeys += from.journeys;
+        self.visitors += from.visitors;
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        [self.count, self.journeys, self.visitors].write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let [count, journeys, visitors] = Sums::read(from)?;
+        Ok(Tally { count, journeys, visitors })
+    }
+}
+
+impl Sums for NodeCounts {
+    fn add(&mut self, from: Self) {
+        self.tally.add(from.tally);
+        self.entries += from.entries;
+        self.exits += from.exits;
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        self.tally.write(into);
+        [self.entries, self.exits].write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let tally = Tally::read(from)?;
+        let [entries, exits] = Sums::read(from)?;
+        Ok(NodeCounts { tally, entries, exits })
+    }
+}
+
+impl Sums for TransitionCounts {
+    #[inline]
+    fn add(&mut self, from: Self) {
+        self.tally.add(from.tally);
+        self.times.merge(from.times);
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        self.tally.write(into);
+        self.times.write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        Ok(TransitionCounts { tally: Tally::read(from)?, times: Durations::read(from)? })
+    }
+
+    fn bytes(&self) -> usize {
+        self.times.bytes()
+    }
 }
 
 #[derive(Debug)]
@@ -191,21 +245,15 @@ impl Analysis for BoundGraph {
     }
 
     fn merge(&self, into: &mut GraphCounts, from: GraphCounts) {
-        into.nodes.merge(from.nodes, |into, from| {
-            into.tally.add(&from.tally);
-            into.entries += from.entries;
-            into.exits += from.exits;
-        });
-        into.transitions.merge(from.transitions, |into, from| {
-            into.tally.add(&from.tally);
-            into.times.merge(from.times);
-        });
+        into.nodes.merge(from.nodes);
+        into.transitions.merge(from.transitions);
     }
 
     fn finish(&self, counts: GraphCounts, names: &Names) -> Result<GraphReport> {
         let names = names.node_names(self.view.nodes);
         let name = |code| names.name(code as Code);
-        let mut nodes: Vec<(u64, NodeCounts)> = counts.nodes.into_counts().into_iter().collect();
+        let mut nodes: Vec<(u64, NodeCounts)> = Vec::new();
+        counts.nodes.drain(|code, counts| nodes.push((code, counts)))?;
         nodes.sort_unstable_by_key(|(code, counts)| (Reverse(counts.tally.count), name(*code)));
         let rows: HashMap<u64, usize, RandomState> =
             nodes.iter().enumerate().map(|(row, (code, _))| (*code, row)).collect();
@@ -213,23 +261,27 @@ impl Analysis for BoundGraph {
         let nodes: Vec<NodeRow> = nodes.into_iter().map(row).collect();
 
         let (mut transitions, mut hidden) = (Vec::new(), Hidden::default());
-        for (pair, counts) in counts.transitions.into_counts() {
-            if counts.tally.count < self.min_count {
+        counts.transitions.drain(|pair, TransitionCounts { tally, times }| {
+            if tally.count < self.min_count {
                 hidden.transitions += 1;
-                hidden.count += counts.tally.count;
-                continue;
+                hidden.count += tally.count;
+                return;
             }
             let (from, to) = (rows[&(pair / self.nodes)], rows[&(pair % self.nodes)]);
-            transitions.push(TransitionRow { from, to, tally: counts.tally, time: counts.times.summary(95) });
-        }
+            transitions.push(TransitionRow { from, to, tally, time: times.summary(95) });
+        })?;
         let key = |row: &TransitionRow| (Reverse(row.tally.count), &nodes[row.from].node, &nodes[row.to].node);
         transitions.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         Ok(GraphReport { grain: self.grain, min_count: self.min_count, nodes, transitions, hidden })
     }
 
     fn bytes(&self, counts: &GraphCounts) -> usize {
-        let times: usize = counts.transitions.iter().map(|(_, transition)| transition.times.bytes()).sum();
-        counts.nodes.bytes() + counts.transitions.bytes() + times
+        counts.nodes.bytes() + counts.transitions.bytes()
+    }
+
+    fn relieve(&self, counts: &mut GraphCounts, spill: &Arc<Spill>) -> Result<()> {
+        counts.nodes.relieve(spill)?;
+        counts.transitions.relieve(spill)
     }
 }
 

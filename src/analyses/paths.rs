@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Sequences};
+use crate::counts::{Counts, Grid};
 use crate::error::{Error, Result};
 use crate::ids::Code;
 use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
@@ -153,7 +153,7 @@ struct BoundPaths {
 
 struct PathCounts {
     /// Journeys and distinct visitors by path.
-    paths: Sequences<2>,
+    paths: Counts<[Code], [u64; 2]>,
     journeys: u64,
     /// Journeys without a node, which have no path.
     empty: u64,
@@ -168,7 +168,7 @@ struct PathWork {
     places: Vec<Place>,
     path: Vec<Code>,
     /// The places of the paths that the visitor at hand took.
-    taken: Vec<u32>,
+    taken: Vec<usize>,
 }
 
 impl Analysis for BoundPaths {
@@ -182,7 +182,7 @@ impl Analysis for BoundPaths {
 
     fn empty(&self) -> PathCounts {
         let cells = Grid::new(self.matrix.as_ref().map_or(0, BoundMatrix::cells));
-        PathCounts { paths: Sequences::default(), journeys: 0, empty: 0, aligned: 0, cells }
+        PathCounts { paths: Counts::default(), journeys: 0, empty: 0, aligned: 0, cells }
     }
 
     fn observe(&self, work: &mut PathWork, counts: &mut PathCounts, visitor: Visitor<'_>) {
@@ -190,11 +190,11 @@ impl Analysis for BoundPaths {
         for journey in visitor.journeys(self.unit) {
             self.count(work, counts, journey);
         }
-        // No sums go to disk between the journeys of a visitor, so each of the visitor's paths is here once.
+        // No counts go to disk between the journeys of a visitor, so each of the visitor's paths is here once.
         work.taken.sort_unstable();
         work.taken.dedup();
         for &place in &work.taken {
-            counts.paths.sums(place)[1] += 1;
+            counts.paths.value(place)[1] += 1;
         }
     }
 
@@ -203,7 +203,7 @@ impl Analysis for BoundPaths {
         into.journeys += from.journeys;
         into.empty += from.empty;
         into.aligned += from.aligned;
-        into.cells.merge(from.cells, |into, from| *into += from);
+        into.cells.merge(from.cells);
     }
 
     fn finish(&self, counts: PathCounts, names: &Names) -> Result<PathsReport> {
@@ -211,7 +211,8 @@ impl Analysis for BoundPaths {
         let mut top = TopPaths::new(self.top, names);
         counts.paths.drain(|path, [count, visitors]| top.offer(path, count, visitors))?;
         let (paths, hidden) = top.finish();
-        let matrix = self.matrix.as_ref().map(|matrix| matrix.columns(counts.cells, counts.aligned, names));
+        let matrix =
+            self.matrix.as_ref().map(|matrix| matrix.columns(counts.cells, counts.aligned, names)).transpose()?;
         let PathCounts { journeys, empty, .. } = counts;
         Ok(PathsReport { grain: self.grain, paths, journeys, empty, hidden, matrix })
     }
@@ -220,9 +221,9 @@ impl Analysis for BoundPaths {
         counts.paths.bytes() + counts.cells.bytes()
     }
 
-    /// Only the paths: a matrix is bounded by its positions and the nodes.
     fn relieve(&self, counts: &mut PathCounts, spill: &Arc<Spill>) -> Result<()> {
-        if spill.takes(counts.paths.bytes()) { counts.paths.spill(spill) } else { Ok(()) }
+        counts.paths.relieve(spill)?;
+        counts.cells.relieve(spill)
     }
 }
 
@@ -240,7 +241,7 @@ impl BoundPaths {
             return;
         }
         let place = counts.paths.place(&work.path);
-        counts.paths.sums(place)[0] += 1;
+        counts.paths.value(place)[0] += 1;
         work.taken.push(place);
     }
 }

@@ -4,6 +4,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -15,6 +17,7 @@ use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Names, Needs, PageViews, Unit, Visitor};
+use crate::spill::Spill;
 
 pub use report::SummaryReport;
 
@@ -336,10 +339,14 @@ impl Analysis for BoundSummary {
     }
 
     fn finish(&self, counts: SummaryCounts, _names: &Names) -> Result<SummaryReport> {
-        Ok(SummaryReport::new(counts, self.known, self.bounce))
+        SummaryReport::new(counts, self.known, self.bounce)
     }
 
     fn bytes(&self, counts: &SummaryCounts) -> usize {
         size_of::<SummaryCounts>() + counts.durations.bytes()
+    }
+
+    fn relieve(&self, counts: &mut SummaryCounts, spill: &Arc<Spill>) -> Result<()> {
+        counts.durations.relieve(spill)
     }
 }

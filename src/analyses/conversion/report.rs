@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{GoalCounts, GrainCounts};
 use crate::durations::Summary;
+use crate::error::Result;
 use crate::rates::{rate, wilson};
 use crate::reports::{Cell, Report, Table};
 
@@ -49,14 +50,14 @@ pub struct GrainReport {
 }
 
 impl GrainReport {
-    fn new(counts: GrainCounts, all: u64) -> GrainReport {
-        GrainReport {
+    fn new(counts: GrainCounts, all: u64) -> Result<GrainReport> {
+        Ok(GrainReport {
             converting: counts.converting,
             rate: rate(counts.converting, all),
             interval: wilson(counts.converting, all),
-            time: counts.times.summary(90),
-            steps: counts.steps.summary(90),
-        }
+            time: counts.times.summary(90)?,
+            steps: counts.steps.summary(90)?,
+        })
     }
 
     /// Converting, rate and its interval.
@@ -67,14 +68,14 @@ impl GrainReport {
 }
 
 impl GoalReport {
-    pub(super) fn new(goal: String, counts: GoalCounts, sessions: u64, visitors: u64) -> GoalReport {
-        GoalReport {
+    pub(super) fn new(goal: String, counts: GoalCounts, sessions: u64, visitors: u64) -> Result<GoalReport> {
+        Ok(GoalReport {
             goal,
             conversions: counts.conversions,
             value: (counts.valued > 0).then_some(counts.value),
-            session: GrainReport::new(counts.sessions, sessions),
-            visitor: GrainReport::new(counts.visitors, visitors),
-        }
+            session: GrainReport::new(counts.sessions, sessions)?,
+            visitor: GrainReport::new(counts.visitors, visitors)?,
+        })
     }
 
     fn value(&self) -> Cell {

@@ -160,7 +160,7 @@ fn every_option_is_a_rule_and_needs_are_those_of_the_goals() {
 fn tables_have_a_row_per_goal_and_one_per_goal_and_grain() {
     let counts = |converting| GrainCounts { converting, ..GrainCounts::default() };
     let counts = GoalCounts { conversions: 5, value: 7, valued: 1, sessions: counts(2), visitors: counts(1) };
-    let goals = vec![GoalReport::new("G".to_owned(), counts, 4, 0)];
+    let goals = vec![GoalReport::new("G".to_owned(), counts, 4, 0).unwrap()];
     let report = ConversionReport { sessions: 4, visitors: 0, goals };
     assert_eq!(crate::reports::Report::rate(&report), Some(0.5));
     let tables = crate::reports::Report::tables(&report);

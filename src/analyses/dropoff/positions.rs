@@ -1,10 +1,15 @@
 //! How many journeys to expect to end, and to drop, at each node if only the position mattered.
 
+use std::io::{self, Read};
+use std::sync::Arc;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::counts::{Counts, Grid};
+use crate::counts::{Counts, Grid, Sums};
+use crate::error::Result;
 use crate::ids::Code;
+use crate::spill::Spill;
 
 /// Positions that a dense table is tried for. Few journeys go on past them.
 const NEAR: u64 = 32;
@@ -29,6 +34,22 @@ struct Ends {
     drops: u64,
 }
 
+impl Sums for Ends {
+    fn add(&mut self, from: Self) {
+        self.exits += from.exits;
+        self.drops += from.drops;
+    }
+
+    fn write(&self, into: &mut Vec<u8>) {
+        [self.exits, self.drops].write(into);
+    }
+
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let [exits, drops] = Sums::read(from)?;
+        Ok(Ends { exits, drops })
+    }
+}
+
 /// What is to be expected of a node if only the position mattered.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Expected {
@@ -48,44 +69,45 @@ impl Positions {
     pub fn visit(&mut self, position: usize, node: Code) {
         let number = position as u64 * self.nodes + u64::from(node);
         if (position as u64) < NEAR {
-            let place = self.near.place(number);
-            *self.near.value(place) += 1;
+            *self.near.at(number) += 1;
         } else {
-            *self.far.at(number) += 1;
+            *self.far.at(&number) += 1;
         }
     }
 
     /// Counts a journey that ends after so many nodes, at least one; `drops` if without the goal.
     pub fn end(&mut self, nodes: usize, drops: bool) {
-        let ends = self.lengths.at(nodes as u64);
+        let ends = self.lengths.at(&(nodes as u64));
         ends.exits += 1;
         ends.drops += u64::from(drops);
     }
 
     pub fn merge(&mut self, from: Positions) {
-        self.near.merge(from.near, |into, from| *into += from);
-        self.far.merge(from.far, |into, from| *into += from);
-        self.lengths.merge(from.lengths, |into, from| {
-            into.exits += from.exits;
-            into.drops += from.drops;
-        });
+        self.near.merge(from.near);
+        self.far.merge(from.far);
+        self.lengths.merge(from.lengths);
     }
 
     /// By node: the sum over positions of the node's visits × the share of all visits there that are exits, or drops. Nodes without
     /// any are left out.
-    pub fn expected(self) -> HashMap<Code, Expected, RandomState> {
-        let shares = shares(self.lengths.into_iter().collect());
-        let mut visits: Vec<(u64, u64)> = self.near.into_counts().into_iter().chain(self.far).collect();
-        // Floats are added up in the order of positions, whatever the order in which they were met.
-        visits.sort_unstable();
+    pub fn expected(self) -> Result<HashMap<Code, Expected, RandomState>> {
+        let shares = shares(self.lengths)?;
         let mut expected: HashMap<Code, Expected, RandomState> = HashMap::default();
-        for (number, visits) in visits {
-            let Some(share) = shares.get(&(number / self.nodes)) else { continue };
+        let mut add = |number: u64, visits: u64| {
+            let Some(share) = shares.get(&(number / self.nodes)) else { return };
             let expected = expected.entry((number % self.nodes) as Code).or_default();
             expected.exits += visits as f64 * share.exits;
             expected.drops += visits as f64 * share.drops;
-        }
-        expected
+        };
+        // Floats are added up in the order of positions, whatever the order in which they were met.
+        self.near.drain_in_order(&mut add)?;
+        self.far.drain_in_order(|&number, visits| add(number, visits))?;
+        Ok(expected)
+    }
+
+    pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
+        self.near.relieve(spill)?;
+        self.far.relieve(spill)
     }
 
     pub fn bytes(&self) -> usize {
@@ -95,16 +117,17 @@ impl Positions {
 
 /// The shares of the journeys at a position that end and that drop there, by position from 0; positions where none ends are left
 /// out.
-fn shares(mut lengths: Vec<(u64, Ends)>) -> HashMap<u64, Expected, RandomState> {
-    lengths.sort_unstable_by_key(|(length, _)| *length);
-    let mut visits: u64 = lengths.iter().map(|(_, ends)| ends.exits).sum();
+fn shares(lengths: Counts<u64, Ends>) -> Result<HashMap<u64, Expected, RandomState>> {
+    let mut ends = Vec::new();
+    lengths.drain_in_order(|&length, counts| ends.push((length, counts)))?;
+    let mut visits: u64 = ends.iter().map(|(_, ends)| ends.exits).sum();
     let mut shares = HashMap::default();
-    for (length, Ends { exits, drops }) in lengths {
+    for (length, Ends { exits, drops }) in ends {
         let share = |part: u64| part as f64 / visits as f64;
         shares.insert(length - 1, Expected { exits: share(exits), drops: share(drops) });
         visits -= exits;
     }
-    shares
+    Ok(shares)
 }
 
 #[cfg(test)]
@@ -145,7 +168,7 @@ mod tests {
             let (head, tail) = paths.split_at(cut.min(paths.len()));
             let mut positions = count(tail);
             positions.merge(count(head));
-            let found = positions.expected();
+            let found = positions.expected().unwrap();
             for node in 1..5 {
                 let found = found.get(&node).copied().unwrap_or_default();
                 prop_assert!((found.exits - plain(&paths, node, false)).abs() < 1e-9);

@@ -12,6 +12,7 @@ use super::{BoundDropOff, DropOffCounts, END, NodeCounts, Rank};
 use crate::analyses::Grain;
 use crate::dictionary::Dictionary;
 use crate::durations::Summary;
+use crate::error::Result;
 use crate::ids::Code;
 use crate::rates::rate;
 use crate::reports::{Cell, Report, Table, set_apart};
@@ -54,6 +55,8 @@ pub struct DropOffNode {
     pub dropped: u64,
     /// What its positions explain of both.
     pub expected: Expected,
+    /// Exits ÷ those to expect; undefined if none are.
+    pub lift: Option<f64>,
     /// Of the journeys that are here before the goal, the share that reaches it.
     pub goal_rate: Option<f64>,
     /// In millionths; nothing if no event of the goal carries a value.
@@ -91,32 +94,38 @@ pub struct Next {
 }
 
 impl DropOffReport {
-    pub(super) fn new(question: &BoundDropOff, counts: DropOffCounts, names: &Dictionary) -> DropOffReport {
+    pub(super) fn new(question: &BoundDropOff, counts: DropOffCounts, names: &Dictionary) -> Result<DropOffReport> {
         let DropOffCounts { journeys, without_node, goal_value, goals_valued, nodes, next, positions } = counts;
         let mean_goal_value = (goals_valued > 0).then(|| goal_value as f64 / goals_valued as f64);
-        let expected = positions.expected();
+        let expected = positions.expected()?;
         let mut followers: HashMap<Code, Vec<(Code, u64)>, RandomState> = HashMap::default();
-        for (pair, count) in next.into_counts() {
+        next.drain(|pair, count| {
             let (node, next) = ((pair / question.nodes) as Code, (pair % question.nodes) as Code);
             followers.entry(node).or_default().push((next, count));
-        }
-        let row = |(node, counts): (u64, NodeCounts)| {
+        })?;
+        let mut rows: Vec<DropOffNode> = Vec::new();
+        nodes.drain(|node, counts| {
             let node = node as Code;
             let followers = followers.remove(&node).unwrap_or_default();
             let expected = expected.get(&node).copied().unwrap_or_default();
             let mut row = DropOffNode::new(names.name(node), counts, expected, mean_goal_value, question.errors_asked);
             row.follow(followers, names, question.next.limit());
-            row
-        };
-        let mut nodes: Vec<DropOffNode> = nodes.into_counts().into_iter().map(row).collect();
+            row.lift = (expected.exits > 0.0).then(|| rounded(row.exits as f64 / expected.exits));
+            rows.push(row);
+        })?;
         let by_value = match question.rank {
             Rank::Auto => mean_goal_value.is_some(),
             Rank::ValueLost => true,
             Rank::ExcessDrops => false,
         };
-        nodes.sort_unstable_by(|a, b| a.rank(b, by_value));
-        DropOffReport { grain: question.grain, by_value, journeys, without_node, mean_goal_value, nodes }
+        rows.sort_unstable_by(|a, b| a.rank(b, by_value));
+        Ok(DropOffReport { grain: question.grain, by_value, journeys, without_node, mean_goal_value, nodes: rows })
     }
+}
+
+/// Beyond nine decimals there is only the rounding of a sum of floats.
+fn rounded(number: f64) -> f64 {
+    (number * 1e9).round() / 1e9
 }
 
 impl DropOffNode {
@@ -127,8 +136,6 @@ impl DropOffNode {
         goal_value: Option<f64>,
         errors: bool,
     ) -> DropOffNode {
-        // Beyond nine decimals there is only the rounding of the sum.
-        let rounded = |sum: f64| (sum * 1e9).round() / 1e9;
         DropOffNode {
             node: name.to_owned(),
             journeys: counts.journeys,
@@ -137,6 +144,7 @@ impl DropOffNode {
             exits: 0,
             dropped: counts.dropped,
             expected: Expected { exits: rounded(expected.exits), drops: rounded(expected.drops) },
+            lift: None,
             goal_rate: rate(counts.reached, counts.before_goal),
             value_lost: value_lost(&counts, goal_value),
             friction: Friction {
@@ -171,11 +179,6 @@ impl DropOffNode {
         self.dropped as f64 - self.expected.drops
     }
 
-    /// Exits ÷ those to expect; undefined if none are.
-    pub fn lift(&self) -> Option<f64> {
-        (self.expected.exits > 0.0).then(|| self.exits as f64 / self.expected.exits)
-    }
-
     /// The worse one first; equally bad ones by drops and name.
     fn rank(&self, other: &DropOffNode, by_value: bool) -> Ordering {
         let value = |row: &DropOffNode| if by_value { row.value_lost } else { None };
@@ -197,7 +200,7 @@ impl DropOffNode {
             Cell::rate(rate(self.exits, self.journeys)),
             Cell::rate(rate(self.exits, self.events)),
             Cell::Number(self.expected.exits),
-            self.lift().map_or(Cell::Null, Cell::Number),
+            self.lift.map_or(Cell::Null, Cell::Number),
             Cell::Count(self.dropped),
             Cell::Number(self.excess_drops()),
             Cell::rate(self.goal_rate),
@@ -237,7 +240,7 @@ impl DropOffNode {
             "exit_rate": rate(self.exits, self.journeys),
             "exit_rate_views": rate(self.exits, self.events),
             "expected_exits": self.expected.exits,
-            "lift": self.lift(),
+            "lift": self.lift,
             "dropped": self.dropped,
             "excess_drops": self.excess_drops(),
             "goal_rate": self.goal_rate,

@@ -107,18 +107,18 @@ impl BoundMatrix {
         };
         let columns = self.before.saturating_sub(at)..self.width;
         for (column, &node) in columns.zip(&path[at.saturating_sub(self.before)..]) {
-            let place = cells.place(self.cell(column, node));
-            *cells.value(place) += 1;
+            *cells.at(self.cell(column, node)) += 1;
         }
         true
     }
 
     /// The columns, of `journeys` that take part. In each of them every journey is in one cell.
-    pub fn columns(&self, cells: Grid<u64>, journeys: u64, names: &Dictionary) -> Vec<Column> {
-        let mut cells: Vec<(u64, u64)> = cells.into_counts().into_iter().collect();
+    pub fn columns(&self, cells: Grid<u64>, journeys: u64, names: &Dictionary) -> Result<Vec<Column>> {
+        let mut counted: Vec<(u64, u64)> = Vec::new();
+        cells.drain(|number, count| counted.push((number, count)))?;
         let name = |number: u64| names.name((number % self.nodes) as Code);
-        cells.sort_unstable_by_key(|&(number, count)| (number / self.nodes, Reverse(count), name(number)));
-        let mut cells = cells.into_iter().peekable();
+        counted.sort_unstable_by_key(|&(number, count)| (number / self.nodes, Reverse(count), name(number)));
+        let mut cells = counted.into_iter().peekable();
         let columns = (0..self.width as u64).map(|column| {
             let own = std::iter::from_fn(|| cells.next_if(|(number, _)| number / self.nodes == column));
             let mut cells: Vec<Cell> = own.map(|(number, count)| Cell::node(name(number), count)).collect();
@@ -130,7 +130,7 @@ impl BoundMatrix {
             }
             Column { position: self.first + column as i64, journeys, cells }
         });
-        columns.collect()
+        Ok(columns.collect())
     }
 }
 

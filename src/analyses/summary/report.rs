@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Known, SummaryCounts};
 use crate::analyses::common::Bounce;
 use crate::durations::Summary;
+use crate::error::Result;
 use crate::rates::rate;
 use crate::reports::{Cell, Report, Table};
 
@@ -38,23 +39,23 @@ pub struct SummaryReport {
 }
 
 impl SummaryReport {
-    pub(super) fn new(counts: SummaryCounts, known: Known, bounce: Bounce) -> Self {
+    pub(super) fn new(counts: SummaryCounts, known: Known, bounce: Bounce) -> Result<Self> {
         let (sessions, views) = (counts.sessions, counts.tally.page_views);
         let bounces_known = known.page_views || bounce == Bounce::SingleEvent;
-        SummaryReport {
+        Ok(SummaryReport {
             visitors: counts.visitors,
             sessions,
             page_views: views,
             events: counts.events,
             bounce_rate: known_rate(bounces_known, counts.bounces, sessions),
             pages_per_session: known_rate(known.page_views, views, sessions),
-            duration: counts.durations.summary(90),
+            duration: counts.durations.summary(90)?,
             session_conversion_rate: known_rate(known.goals, counts.converting_sessions, sessions),
             visitor_conversion_rate: known_rate(known.goals, counts.converting_visitors, counts.visitors),
             checkout_abandonment_rate: known_rate(known.checkouts, counts.abandoned_checkouts, counts.checkouts),
             click_through_rate: known_rate(known.clicks, counts.tally.clicks, counts.tally.impressions),
             scroll_rate: known_rate(known.scrolls, counts.tally.scrolled, views),
-        }
+        })
     }
 
     fn totals(&self) -> [Field; 6] {

@@ -1,8 +1,13 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::ids::Code;
+
+/// The counter of paths.
+type Sequences = Counts<[Code], [u64; 2]>;
 
 /// The plain answer: a map.
 type Plain = BTreeMap<Vec<Code>, [u64; 2]>;
@@ -10,17 +15,16 @@ type Plain = BTreeMap<Vec<Code>, [u64; 2]>;
 fn plain<'a>(sequences: impl IntoIterator<Item = &'a Vec<Code>>) -> Plain {
     let mut plain = Plain::new();
     for (number, sequence) in sequences.into_iter().enumerate() {
-        add(plain.entry(sequence.clone()).or_default(), &[1, number as u64]);
+        plain.entry(sequence.clone()).or_default().add([1, number as u64]);
     }
     plain
 }
 
-fn count(into: &mut Sequences<2>, number: usize, sequence: &[Code]) {
-    let place = into.place(sequence);
-    add(into.sums(place), &[1, number as u64]);
+fn count(into: &mut Sequences, number: usize, sequence: &[Code]) {
+    into.at(sequence).add([1, number as u64]);
 }
 
-fn drained(sequences: Sequences<2>) -> Plain {
+fn drained(sequences: Sequences) -> Plain {
     let mut found = Plain::new();
     let each = |sequence: &[Code], sums| {
         assert!(found.insert(sequence.to_vec(), sums).is_none(), "{sequence:?} comes twice");
@@ -35,7 +39,7 @@ fn spill() -> Arc<Spill> {
 
 #[test]
 fn of_nothing_there_is_nothing() {
-    let mut sequences = Sequences::<2>::default();
+    let mut sequences = Sequences::default();
     assert_eq!(sequences.bytes(), 0);
     let spill = spill();
     sequences.spill(&spill).unwrap();
@@ -46,18 +50,18 @@ fn of_nothing_there_is_nothing() {
 
 #[test]
 fn a_sequence_keeps_its_place_while_others_come_in() {
-    let mut sequences = Sequences::<2>::default();
-    let places: Vec<u32> = (0..10_000).map(|n| sequences.place(&[n, n % 7])).collect();
+    let mut sequences = Sequences::default();
+    let places: Vec<usize> = (0..10_000).map(|n| sequences.place(&[n, n % 7])).collect();
     assert!(places.iter().copied().eq(0..10_000));
-    let again: Vec<u32> = (0..10_000).map(|n| sequences.place(&[n, n % 7])).collect();
+    let again: Vec<usize> = (0..10_000).map(|n| sequences.place(&[n, n % 7])).collect();
     assert_eq!(places, again);
-    let [empty, first, other] = [&[][..], &[0], &[0, 0, 0]].map(|sequence| sequences.place(sequence));
+    let [empty, first, other] = [&[][..], &[0], &[0, 0, 0]].map(|sequence: &[Code]| sequences.place(sequence));
     assert_eq!([empty, first, other], [10_000, 10_001, 10_002]);
 }
 
 #[test]
 fn spilling_gives_the_memory_back() {
-    let (mut sequences, spill) = (Sequences::<2>::default(), spill());
+    let (mut sequences, spill) = (Sequences::default(), spill());
     (0..10_000u32).for_each(|n| count(&mut sequences, 1, &[n, n, n]));
     let before = sequences.bytes();
     assert!(before > 10_000 * 40, "{before}");
@@ -69,11 +73,10 @@ fn spilling_gives_the_memory_back() {
 
 #[test]
 fn the_largest_numbers_come_back() {
-    let (mut sequences, spill) = (Sequences::<2>::default(), spill());
+    let (mut sequences, spill) = (Sequences::default(), spill());
     let long: Vec<Code> = (0..100_000).map(|n| Code::MAX - n).collect();
     for sequence in [&[][..], &[Code::MAX], &long] {
-        let place = sequences.place(sequence);
-        *sequences.sums(place) = [u64::MAX, 0];
+        *sequences.at(sequence) = [u64::MAX, 0];
     }
     sequences.spill(&spill).unwrap();
     let expected = [vec![], vec![Code::MAX], long].map(|sequence| (sequence, [u64::MAX, 0]));
@@ -82,10 +85,10 @@ fn the_largest_numbers_come_back() {
 
 #[test]
 fn a_file_that_is_cut_short_is_an_error() {
-    let (mut sequences, spill) = (Sequences::<2>::default(), spill());
+    let (mut sequences, spill) = (Sequences::default(), spill());
     count(&mut sequences, 1, &[1, 2, 3]);
     sequences.spill(&spill).unwrap();
-    sequences.runs[0].sequences = 2;
+    sequences.runs.damage();
     assert!(sequences.drain(|_, _| ()).unwrap_err().advice().is_some());
 }
 
@@ -93,6 +96,56 @@ fn a_file_that_is_cut_short_is_an_error() {
 fn sequences() -> impl Strategy<Value = Vec<Vec<Code>>> {
     let code = prop::sample::select(vec![1, 2, 3, 127, 128, 1 << 20, Code::MAX]);
     prop::collection::vec(prop::collection::vec(code, 0..5), 0..200)
+}
+
+#[test]
+fn a_grid_counts_the_same_with_and_without_its_array() {
+    for bound in [1, 100, Grid::<u64>::LARGEST, u64::MAX] {
+        let (mut grid, mut plain) = (Grid::<u64>::new(bound), BTreeMap::new());
+        let spill = Arc::new(Spill::new().worth(0));
+        for n in 0..20_000u64 {
+            let number = n * 7919 % 5003 % bound;
+            *grid.at(number) += 1;
+            *plain.entry(number).or_default() += 1;
+            if n == 10_000 {
+                assert_eq!(grid.front.is_empty(), bound == u64::MAX);
+                grid.relieve(&spill).unwrap();
+            }
+        }
+        assert_eq!(grid.front.is_empty(), bound == u64::MAX);
+        let mut found = BTreeMap::new();
+        grid.drain(|number, count| assert!(found.insert(number, count).is_none())).unwrap();
+        assert_eq!(found, plain);
+    }
+}
+
+#[test]
+fn numbers_come_in_order_however_they_were_spilled() {
+    for every in [7, 100, 5000] {
+        let (mut counts, spill) = (Counts::<u64, u64>::default(), Arc::new(Spill::new().worth(0)));
+        for n in 0..1000u64 {
+            *counts.at(&(n * 7919 % 503)) += n;
+            if n % every == every - 1 {
+                counts.relieve(&spill).unwrap();
+            }
+        }
+        let mut found = Vec::new();
+        counts.drain_in_order(|&number, sum| found.push((number, sum))).unwrap();
+        let sum = |number| (0..1000u64).filter(|n| n * 7919 % 503 == number).sum();
+        assert_eq!(found, (0..503).map(|number| (number, sum(number))).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn stamps_tell_visitors_apart() {
+    let mut stamps = Stamps::default();
+    stamps.next();
+    assert!(stamps.first(3) && !stamps.first(3) && stamps.first(0));
+    stamps.next();
+    assert!(stamps.first(3) && !stamps.first(3));
+    stamps.now = u32::MAX - 1;
+    stamps.next();
+    assert!(stamps.first(3));
 }
 
 proptest! {
