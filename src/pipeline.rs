@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, SecondsFormat};
 use rayon::ThreadPoolBuilder;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
@@ -106,6 +107,31 @@ impl Input {
     pub fn and(mut self, name: impl Into<String>, source: Arc<dyn Source>) -> Input {
         self.sources.push(Given { name: name.into(), source });
         self
+    }
+
+    /// What the input makes of the log before any question is asked: printed beside every answer where it is not the default.
+    fn rules(&self) -> Map<String, Value> {
+        let Reading { scan, page, clock, from, to, .. } = &self.reading;
+        let time = |micros: &Option<i64>| {
+            let time = micros.and_then(DateTime::from_timestamp_micros);
+            time.map(|time| json!(time.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+        };
+        let derived = scan.derived.iter().map(|derived| format!("{} = {}", derived.name, derived.expression.text()));
+        let derived: Vec<String> = derived.collect();
+        let rules = [
+            ("tz", (clock.zone() != chrono_tz::Tz::UTC).then(|| json!(clock.zone().name()))),
+            ("from", time(from)),
+            ("to", time(to)),
+            ("where", scan.filter.as_ref().map(|filter| json!(filter.text()))),
+            ("derive", (!derived.is_empty()).then(|| json!(derived))),
+            ("fold_ids", page.fold_ids.then(|| json!(true))),
+        ];
+        rules.into_iter().filter_map(|(name, rule)| Some((format!("input.{name}"), rule?))).collect()
+    }
+
+    /// Every rule that an answer to `question` follows: its own, and those of the input.
+    pub fn all_rules(&self, question: &dyn Question) -> Map<String, Value> {
+        question.rules().into_iter().chain(self.rules()).collect()
     }
 
     /// What is read for the questions that need `asked`, with the filter and the derived columns of the input.
@@ -282,7 +308,7 @@ pub fn run_with_rows(
         let answer = Answer {
             schema: asked.question.schema().to_owned(),
             name: asked.name.clone(),
-            rules: asked.question.rules(),
+            rules: input.all_rules(&*asked.question),
             account,
             notes: [notes, shared_notes.clone()].concat(),
             report: question.bound.finish(state, &names)?,

@@ -50,10 +50,18 @@ pub struct InputSpec {
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "one_or_more")]
     pub session: Vec<String>,
-    /// Column of the channel that a visit came through, for --by first_channel [default: guessed]
+    /// Column of the channel that a visit came through, for --by first_channel [default: guessed, or utm_source of the page]
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "one_or_more")]
     pub source: Vec<String>,
+    /// Column of its medium, for --by first_medium [default: guessed, or utm_medium of the page]
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "one_or_more")]
+    pub medium: Vec<String>,
+    /// Column of its campaign, for --by first_campaign [default: guessed, or utm_campaign of the page]
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "one_or_more")]
+    pub campaign: Vec<String>,
     /// Columns that questions may name; a missing one is an error (repeatable)
     #[arg(long = "dim", value_name = "COLUMN")]
     pub dimensions: Vec<String>,
@@ -164,6 +172,8 @@ impl InputSpec {
             value: self.value.clone(),
             session: self.session.clone(),
             source: self.source.clone(),
+            medium: self.medium.clone(),
+            campaign: self.campaign.clone(),
         }
     }
 

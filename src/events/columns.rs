@@ -28,6 +28,10 @@ pub struct Roles {
     pub session: Vec<String>,
     /// Columns that hold the channel that a visit came through.
     pub source: Vec<String>,
+    /// Columns that hold the medium: email, cpc, organic.
+    pub medium: Vec<String>,
+    /// Columns that hold the name of the campaign.
+    pub campaign: Vec<String>,
 }
 
 impl Roles {
@@ -41,6 +45,8 @@ impl Roles {
             Role::Value => &self.value,
             Role::Session => &self.session,
             Role::Source => &self.source,
+            Role::Medium => &self.medium,
+            Role::Campaign => &self.campaign,
         }
     }
 
@@ -65,12 +71,26 @@ pub enum Role {
     Value,
     /// The log's own session id.
     Session,
-    /// The channel that a visit came through. Only a breakdown asks for it, by the name [`FIRST_CHANNEL`].
+    /// The channel that a visit came through. Only breakdowns ask for it and for the two that follow, as [`Touch`].
     Source,
+    /// The medium: email, cpc, organic.
+    Medium,
+    /// The name of the campaign.
+    Campaign,
 }
 
-/// The dimension that is the column of [`Role::Source`], whatever that is called.
-pub const FIRST_CHANNEL: &str = "first_channel";
+/// A dimension that is the column of a role, whatever that is called, or where there is none a parameter of the page's URL.
+struct Touch {
+    dimension: &'static str,
+    role: Role,
+    parameter: &'static str,
+}
+
+const TOUCHES: [Touch; 3] = [
+    Touch { dimension: "first_channel", role: Role::Source, parameter: "utm_source" },
+    Touch { dimension: "first_medium", role: Role::Medium, parameter: "utm_medium" },
+    Touch { dimension: "first_campaign", role: Role::Campaign, parameter: "utm_campaign" },
+];
 
 impl Role {
     /// The roles that an event is made of.
@@ -86,13 +106,15 @@ impl Role {
             Role::Value => "value",
             Role::Session => "session",
             Role::Source => "source",
+            Role::Medium => "medium",
+            Role::Campaign => "campaign",
         }
     }
 
     pub(super) fn use_as(self) -> UseAs {
         match self {
             Role::Visitor | Role::Session => UseAs::Ids,
-            Role::Event | Role::Page | Role::Source => UseAs::Names,
+            Role::Event | Role::Page | Role::Source | Role::Medium | Role::Campaign => UseAs::Names,
             Role::Time | Role::Value => UseAs::Values,
         }
     }
@@ -129,6 +151,8 @@ impl Role {
                 &["utm_source", "traffic_source", "session_source", "source"],
                 &["referrer_domain", "referring_domain"],
             ],
+            Role::Medium => &[&["utm_medium", "traffic_medium", "session_medium", "medium"]],
+            Role::Campaign => &[&["utm_campaign", "traffic_campaign", "session_campaign", "campaign", "campaign_name"]],
         }
     }
 }
@@ -197,7 +221,10 @@ impl Scan {
             Role::Page => self.page || self.page_required,
             Role::Value => self.value,
             Role::Session => self.session,
-            Role::Source => self.dimensions.iter().any(|name| name == FIRST_CHANNEL),
+            // They are read as dimensions.
+            Role::Source | Role::Medium | Role::Campaign => TOUCHES
+                .iter()
+                .any(|touch| touch.role == role && self.dimensions.iter().any(|name| name == touch.dimension)),
         };
         read || self.asks(role)
     }
@@ -208,7 +235,7 @@ impl Scan {
             Role::Visitor | Role::Time => true,
             Role::Event => self.event_required,
             Role::Page => self.page_required,
-            Role::Value | Role::Session | Role::Source => false,
+            Role::Value | Role::Session | Role::Source | Role::Medium | Role::Campaign => false,
         }
     }
 }
@@ -224,12 +251,21 @@ pub struct Mapping {
     pub page: Option<usize>,
     pub value: Option<usize>,
     pub session: Option<usize>,
-    pub dimensions: Vec<usize>,
+    pub dimensions: Vec<Dimension>,
     /// The columns that each condition looks at.
     pub conditions: Vec<Vec<Seen>>,
     /// The columns that the filter looks at.
     pub(super) filter: Vec<Seen>,
     pub(super) layout: Layout,
+}
+
+/// Where the values of a dimension are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dimension {
+    /// The place of its column in the batches that are read.
+    pub place: usize,
+    /// The parameter of the URLs in this column that is meant; if there is none, the column itself.
+    pub parameter: Option<&'static str>,
 }
 
 /// A column as a condition sees it.
@@ -263,11 +299,10 @@ impl Mapping {
         let page = want(optional(Role::Page, scan.page)?, UseAs::Names);
         let value = want(optional(Role::Value, scan.value)?, UseAs::Values);
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
-        let dimension = |name: &String| match name.as_str() {
-            FIRST_CHANNEL => required(Role::Source),
-            name => by_name(columns, name),
-        };
-        let dimensions = scan.dimensions.iter().map(|name| Ok(place(&mut wanted, dimension(name)?, UseAs::Names)));
+        let dimensions = scan.dimensions.iter().map(|name| {
+            let (column, parameter) = dimension(columns, roles, name)?;
+            Ok(Dimension { place: place(&mut wanted, column, UseAs::Names), parameter })
+        });
         let dimensions = dimensions.collect::<Result<_>>()?;
         let visible = Visible { columns, known: columns.len(), roles };
         let conditions = scan.conditions.iter().map(|condition| match condition {
@@ -294,8 +329,7 @@ impl Mapping {
             Role::Page => self.page,
             Role::Value => self.value,
             Role::Session => self.session,
-            // It is read as a dimension.
-            Role::Source => None,
+            Role::Source | Role::Medium | Role::Campaign => None,
         }
     }
 
@@ -309,9 +343,26 @@ impl Mapping {
         let roles = Role::ALL.iter().filter_map(|role| Some((role.name().to_owned(), name(self.role(*role)?))));
         let roles: Vec<_> = roles.collect();
         let dimensions = scan.dimensions.iter().zip(&self.dimensions);
-        let dimensions = dimensions.map(|(dimension, &at)| (dimension.clone(), name(at)));
+        let dimensions = dimensions.map(|(dimension, &Dimension { place, parameter })| {
+            let column = name(place);
+            (dimension.clone(), parameter.map_or(column.clone(), |parameter| format!("{parameter} of {column}")))
+        });
         let new: Vec<_> = dimensions.filter(|(_, column)| roles.iter().all(|(_, known)| known != column)).collect();
         [roles, new].concat()
+    }
+}
+
+/// The column of a dimension, and the parameter of its URLs that is meant.
+fn dimension(columns: &[String], roles: &Roles, name: &str) -> Result<(usize, Option<&'static str>)> {
+    let Some(touch) = TOUCHES.iter().find(|touch| touch.dimension == name) else {
+        return Ok((by_name(columns, name)?, None));
+    };
+    if let Some(column) = find(columns, roles, touch.role)? {
+        return Ok((column, None));
+    }
+    match find(columns, roles, Role::Page)? {
+        Some(page) if !roles.may_be_none(touch.role) => Ok((page, Some(touch.parameter))),
+        _ => Err(missing(columns, touch.role)),
     }
 }
 
@@ -413,6 +464,10 @@ mod tests {
         names.split(' ').map(str::to_owned).collect()
     }
 
+    fn places(mapping: &Mapping) -> Vec<usize> {
+        mapping.dimensions.iter().map(|dimension| dimension.place).collect()
+    }
+
     fn map(names: &str, roles: &Roles, scan: &Scan) -> Result<Mapping> {
         Mapping::new(&columns(names), roles, scan)
     }
@@ -423,14 +478,14 @@ mod tests {
         let mapping = map("page Time User-ID event device", &Roles::default(), &scan).unwrap();
         let read: Vec<usize> = mapping.wanted.iter().map(|w| w.column).collect();
         assert_eq!(read, [2, 1, 3, 4]);
-        assert_eq!((mapping.event, mapping.page, mapping.dimensions), (Some(2), None, vec![3]));
+        assert_eq!((mapping.event, mapping.page, places(&mapping)), (Some(2), None, vec![3]));
     }
 
     #[test]
     fn one_column_may_serve_twice() {
         let scan = Scan { event: true, dimensions: vec!["event".into()], ..Scan::default() };
         let mapping = map("visitor_id ts event", &Roles::default(), &scan).unwrap();
-        assert_eq!((mapping.wanted.len(), mapping.event, mapping.dimensions), (3, Some(2), vec![2]));
+        assert_eq!((mapping.wanted.len(), mapping.event, places(&mapping)), (3, Some(2), vec![2]));
     }
 
     #[test]
@@ -475,14 +530,19 @@ mod tests {
 
     #[test]
     fn the_first_channel_is_the_column_of_the_source() {
-        let scan = Scan { dimensions: vec![FIRST_CHANNEL.into()], ..Scan::default() };
+        let scan = Scan { dimensions: vec!["first_channel".into()], ..Scan::default() };
         let read = |names: &str, roles: &Roles| {
             let mapping = map(names, roles, &scan)?;
-            Ok::<_, Error>(mapping.wanted[mapping.dimensions[0]].column)
+            let Dimension { place, parameter } = mapping.dimensions[0];
+            Ok::<_, Error>((mapping.wanted[place].column, parameter))
         };
-        assert_eq!(read("visitor ts source acquisition_channel", &Roles::default()).unwrap(), 3);
+        assert_eq!(read("visitor ts source acquisition_channel", &Roles::default()).unwrap(), (3, None));
         let named = Roles { source: vec!["how".into()], ..Roles::default() };
-        assert_eq!(read("visitor ts source how", &named).unwrap(), 3);
+        assert_eq!(read("visitor ts source how", &named).unwrap(), (3, None));
+        assert_eq!(read("visitor ts source url", &Roles::default()).unwrap(), (2, None), "a column goes before pages");
+        assert_eq!(read("visitor ts url", &Roles::default()).unwrap(), (2, Some("utm_source")));
+        let off = Roles { source: vec!["none".into()], ..Roles::default() };
+        assert!(read("visitor ts url", &off).is_err());
         let error = read("visitor ts", &Roles::default()).unwrap_err();
         assert!(error.advice().unwrap().contains("--source COLUMN"), "{error}");
     }

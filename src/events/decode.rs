@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::Account;
 use super::batch::{Columns, EventBatch};
-use super::columns::{Mapping, Scan};
+use super::columns::{Dimension, Mapping, Scan};
 use super::derived;
 use super::names::{Dictionaries, NameColumn, NameReader};
 use super::page::PageRule;
@@ -239,8 +239,9 @@ impl<'r> Decoder<'r> {
             self.names(NameColumn::Page, mapping.page, raw, keep, &mut batch.page)?;
         }
         batch.dimensions.resize_with(scan.dimensions.len(), Vec::new);
-        for (dimension, &at) in mapping.dimensions.iter().enumerate() {
-            self.names(NameColumn::Dimension(dimension), Some(at), raw, keep, &mut batch.dimensions[dimension])?;
+        for (dimension, &Dimension { place, parameter }) in mapping.dimensions.iter().enumerate() {
+            let names = NameColumn::Dimension(dimension, parameter);
+            self.names(names, Some(place), raw, keep, &mut batch.dimensions[dimension])?;
         }
         if scan.session {
             sessions(mapping.session.map(|at| &raw.columns[at]), keep, &mut batch.session)?;

@@ -9,6 +9,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
 use super::decode::Reading;
+use super::page::parameter_of;
 use super::texts::Texts;
 use crate::budget::{Budget, human};
 use crate::dictionary::{Cache, Dictionary, Shared};
@@ -58,7 +59,8 @@ impl Dictionaries {
 pub(super) enum NameColumn {
     Event,
     Page,
-    Dimension(usize),
+    /// A dimension by its number, and the parameter of the URLs in the column if not the column itself is meant.
+    Dimension(usize, Option<&'static str>),
 }
 
 /// One thread's reader of columns of names.
@@ -66,7 +68,7 @@ pub(super) struct NameReader<'r> {
     reading: &'r Reading,
     dictionaries: &'r Dictionaries,
     budget: &'r Budget,
-    /// What is remembered of events, pages, and each dimension.
+    /// What is remembered of events, pages, and for each dimension of its own columns and of parameters of URLs.
     memories: Vec<Memory>,
 }
 
@@ -84,7 +86,7 @@ const UNKNOWN: Code = Code::MAX;
 
 impl<'r> NameReader<'r> {
     pub(super) fn new(reading: &'r Reading, dictionaries: &'r Dictionaries, budget: &'r Budget) -> Self {
-        let memories = (0..2 + reading.scan.dimensions.len()).map(|_| Memory::default()).collect();
+        let memories = (0..2 + 2 * reading.scan.dimensions.len()).map(|_| Memory::default()).collect();
         NameReader { reading, dictionaries, budget, memories }
     }
 
@@ -103,7 +105,7 @@ impl<'r> NameReader<'r> {
         let slot = match names {
             NameColumn::Event => 0,
             NameColumn::Page => 1,
-            NameColumn::Dimension(dimension) => 2 + dimension,
+            NameColumn::Dimension(dimension, parameter) => 2 + 2 * dimension + usize::from(parameter.is_some()),
         };
         let mut memory = std::mem::take(&mut self.memories[slot]);
         out.reserve(keep.len());
@@ -185,7 +187,16 @@ impl<'r> NameReader<'r> {
         let (shared, name) = match names {
             NameColumn::Event => (&self.dictionaries.event, text.into()),
             NameColumn::Page => (&self.dictionaries.page, self.reading.page.page(text)),
-            NameColumn::Dimension(dimension) => (&self.dictionaries.dimensions[dimension], text.into()),
+            NameColumn::Dimension(dimension, parameter) => {
+                let value = match parameter {
+                    None => text.into(),
+                    Some(name) => match parameter_of(text, name) {
+                        Some(value) => value,
+                        None => return Ok(MISSING),
+                    },
+                };
+                (&self.dictionaries.dimensions[dimension], value)
+            }
         };
         let (code, grown) = shared.intern(&name);
         self.dictionaries.grow(grown, self.title(names), shared, self.budget)?;
@@ -197,7 +208,7 @@ impl<'r> NameReader<'r> {
         match names {
             NameColumn::Event => "event",
             NameColumn::Page => "page",
-            NameColumn::Dimension(dimension) => &self.reading.scan.dimensions[dimension],
+            NameColumn::Dimension(dimension, _) => &self.reading.scan.dimensions[dimension],
         }
     }
 }

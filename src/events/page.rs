@@ -41,6 +41,26 @@ fn path(raw: &str) -> Option<&str> {
     Some(path.find(['?', '#']).map_or(path, |end| &path[..end]))
 }
 
+/// The first value of a parameter in the query of a raw URL or path, decoded once as forms encode it; `None` if it is not there or empty.
+pub fn parameter_of<'a>(raw: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let (_, query) = raw.split('#').next()?.split_once('?')?;
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.find(|(key, value)| *key == name && !value.is_empty())?.1;
+    if !value.contains(['%', '+']) {
+        return Some(Cow::Borrowed(value));
+    }
+    let (bytes, mut decoded, mut at) = (value.as_bytes(), Vec::new(), 0);
+    while at < bytes.len() {
+        let run = escaped_run(&bytes[at..]);
+        if run.is_empty() {
+            decoded.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
+        }
+        at += (3 * run.len()).max(1);
+        decoded.extend(run);
+    }
+    Some(Cow::Owned(String::from_utf8_lossy(&decoded).into_owned()))
+}
+
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
@@ -163,6 +183,20 @@ mod tests {
         fn no_text_is_too_odd(raw in "/(%[0-9a-fA-F]{0,2}|\\PC|/){0,20}", any in "\\PC*") {
             page(&raw);
             page(&any);
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_the_first_value_of_its_name() {
+        let source = |raw| parameter_of(raw, "utm_source").map(Cow::into_owned);
+        let is = |raw, value: &str| assert_eq!(source(raw).as_deref(), Some(value), "{raw}");
+        is("https://x.com/a?utm_source=mail&utm_medium=x#utm_source=y", "mail");
+        is("/a?q=1&utm_source=&utm_source=a%20b+c", "a b c");
+        is("/a?utm_source=caf%C3%A9%2", "café%2");
+        is("/a?utm_source=%ff", "\u{fffd}");
+        is("/a?utm_source=a=b?c", "a=b?c");
+        for raw in ["/a", "/a?utm_source", "/a?xutm_source=1", "/a#?utm_source=1", "utm_source=1", ""] {
+            assert_eq!(source(raw), None, "{raw}");
         }
     }
 

@@ -61,7 +61,7 @@ impl<'r> SqlColumns<'r> {
             None => self.plain(column)?,
             Some(Role::Time) => self.times(column)?,
             Some(Role::Value) => values(column)?,
-            Some(Role::Visitor | Role::Event | Role::Source) => texts(column)?,
+            Some(Role::Visitor | Role::Event | Role::Source | Role::Medium | Role::Campaign) => texts(column)?,
             Some(Role::Session) => sessions(column)?,
             Some(Role::Page) => self.pages(column)?,
         };
