@@ -1,6 +1,7 @@
 //! What the tests of all formats share.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -62,10 +63,24 @@ pub fn batches(reader: &dyn Reader, threads: usize) -> Result<Vec<RawBatch>> {
 pub type Record = Vec<Option<Vec<u8>>>;
 
 /// What a text file holds, each with its line.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Default, PartialEq)]
 pub struct Content {
     pub records: Vec<(u64, Record)>,
     pub rejected: Vec<(u64, Reason, Vec<u8>)>,
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (line, record) in &self.records {
+            let fields: Vec<_> =
+                record.iter().map(|field| field.as_ref().map(|field| field.escape_ascii().to_string())).collect();
+            writeln!(f, "\nline {line}: {fields:?}")?;
+        }
+        for (line, reason, text) in &self.rejected {
+            writeln!(f, "\nline {line}: {reason:?}: {}", text.escape_ascii())?;
+        }
+        Ok(())
+    }
 }
 
 /// Everything in the columns `wanted` of a text file, read by so many threads.

@@ -22,6 +22,7 @@ use crate::sync::lock;
 mod block;
 mod blocks;
 mod cut;
+mod ledger;
 mod lines;
 mod stream;
 mod transcode;
@@ -29,6 +30,7 @@ mod unpack;
 mod views;
 
 pub use self::cut::{Cut, LineStart, Rows, Stop};
+pub use self::ledger::Ledger;
 pub use self::lines::{LONGEST_RECORD, LineFormat, Lines, Taken, without_line_end};
 pub use self::views::Views;
 

@@ -3,28 +3,19 @@
 use std::ops::Range;
 
 use arrow_buffer::Buffer;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 use super::index::{CHUNK, Index};
 use super::record::{Fields, Found, Rules, blank, scan, unescape};
-use crate::events::{Origin, RawBatch, Reason, Reject, TextOrigin, shown};
-use crate::sources::text::{Rows, Stop, Views};
+use crate::events::{RawBatch, Reason};
+use crate::sources::text::{Ledger, Rows, Stop, Views};
 
 /// The records of one piece of text, read from its start. How the text is cut into pieces changes nothing but where one
 /// `Records` ends and the next begins: what stands at a record start depends only on the text that follows it.
 pub(super) struct Records<'a> {
     rules: &'a Rules,
     columns: Vec<Column>,
-    /// Offset of each record that was taken.
-    starts: Vec<u32>,
-    /// With places counted from 0.
-    rejected: Vec<Reject>,
-    /// Offset of each rejected record.
-    gaps: Vec<u32>,
-    /// Offset of what comes next: the start of a record, of an empty line, or the end.
-    at: usize,
-    /// Line feeds before `at`.
-    lines: u64,
+    ledger: Ledger,
     index: Index,
     fields: Fields,
 }
@@ -43,11 +34,7 @@ impl<'a> Records<'a> {
         Records {
             rules,
             columns: wanted.iter().map(column).collect(),
-            starts: Vec::with_capacity(expected),
-            rejected: Vec::new(),
-            gaps: Vec::new(),
-            at: 0,
-            lines: 0,
+            ledger: Ledger::new(expected),
             index: Index::new(),
             fields: Fields::default(),
         }
@@ -55,7 +42,7 @@ impl<'a> Records<'a> {
 
     /// Takes the indexed records that begin before `limit`.
     fn take_indexed(&mut self, text: &[u8], limit: usize) {
-        let base = self.at;
+        let base = self.ledger.at;
         let mut count = self.index.len();
         while count > 0 && base + self.index.start(count - 1) >= limit {
             count -= 1;
@@ -72,13 +59,13 @@ impl<'a> Records<'a> {
             }
         }
         self.take_rows(text, base, taken..count);
-        self.at = base + self.index.start(count);
-        self.lines += count as u64;
+        self.ledger.at = base + self.index.start(count);
+        self.ledger.lines += count as u64;
     }
 
     /// Takes indexed records that have every column.
     fn take_rows(&mut self, text: &[u8], base: usize, rows: Range<usize>) {
-        self.starts.extend(rows.clone().map(|row| (base + self.index.start(row)) as u32));
+        self.ledger.starts.extend(rows.clone().map(|row| (base + self.index.start(row)) as u32));
         for column in &mut self.columns {
             column.take(text, base, &self.index, rows.clone());
         }
@@ -98,35 +85,22 @@ impl<'a> Records<'a> {
         };
         match judge(fields, columns, || (columns..fields).any(has_text)) {
             None => self.take_rows(text, base, row..row + 1),
-            Some(reason) => self.reject(self.lines + row as u64, start, &text[start..end], reason),
+            Some(reason) => self.ledger.reject(self.ledger.lines + row as u64, start, &text[start..end], reason),
         }
     }
 
     /// Takes the record in `self.fields`, unless it has too few or too many.
     fn take_scanned(&mut self, text: &[u8], length: usize) {
-        match judge(self.fields.count, self.rules.columns, || self.fields.surplus) {
-            Some(reason) => self.reject(self.lines, self.at, &text[self.at..self.at + length], reason),
-            None => {
-                self.starts.push(self.at as u32);
-                for column in &mut self.columns {
-                    let field = &self.fields.known[column.field];
-                    column.push(text, self.at + field.at.start..self.at + field.at.end, field.escaped);
-                }
-            }
+        if let Some(reason) = judge(self.fields.count, self.rules.columns, || self.fields.surplus) {
+            return self.ledger.reject_next(text, length, reason);
         }
-        self.pass(text, length);
-    }
-
-    /// Sets aside the `record` that begins at `start`, in line `place` counted from 0.
-    fn reject(&mut self, place: u64, start: usize, record: &[u8], reason: Reason) {
-        self.gaps.push(start as u32);
-        self.rejected.push(Reject { place, reason, text: Some(shown(record)) });
-    }
-
-    fn pass(&mut self, text: &[u8], length: usize) {
-        let end = self.at + length;
-        self.lines += memchr_iter(b'\n', &text[self.at..end]).count() as u64;
-        self.at = end;
+        let at = self.ledger.at;
+        self.ledger.starts.push(at as u32);
+        for column in &mut self.columns {
+            let field = &self.fields.known[column.field];
+            column.push(text, at + field.at.start..at + field.at.end, field.escaped);
+        }
+        self.ledger.pass(text, length);
     }
 }
 
@@ -134,26 +108,20 @@ impl Rows for Records<'_> {
     fn read(&mut self, text: &[u8], limit: usize, ended: bool) -> Stop {
         let chunk = CHUNK.min(self.rules.limits.quoted_bytes).min(self.rules.limits.record);
         let limit = limit.min(text.len());
-        while self.at < limit {
-            let regular = self.index.fill(&text[self.at..text.len().min(self.at + chunk)], self.rules.delimiter);
+        while self.ledger.at < limit {
+            let regular =
+                self.index.fill(&text[self.ledger.at..text.len().min(self.ledger.at + chunk)], self.rules.delimiter);
             let any = self.index.len() > 0;
             self.take_indexed(text, limit);
-            if self.at >= limit || (regular && any) {
+            if self.ledger.at >= limit || (regular && any) {
                 continue;
             }
-            match scan(self.rules, &text[self.at..], ended, &mut self.fields) {
-                Found::Blank { end } => self.pass(text, end),
+            match scan(self.rules, &text[self.ledger.at..], ended, &mut self.fields) {
+                Found::Blank { end } => self.ledger.pass(text, end),
                 Found::Record { end } => self.take_scanned(text, end),
-                Found::StrayQuote { end } => {
-                    self.reject(self.lines, self.at, &text[self.at..self.at + end], Reason::StrayQuote);
-                    self.pass(text, end);
-                }
+                Found::StrayQuote { end } => self.ledger.reject_next(text, end, Reason::StrayQuote),
                 Found::TooLong => {
-                    let least = self.at + self.rules.limits.record;
-                    let line_end = memchr(b'\n', &text[least..]).map(|length| least + length + 1);
-                    self.reject(self.lines, self.at, &text[self.at..least], Reason::RecordTooLong);
-                    self.pass(text, line_end.unwrap_or(text.len()) - self.at);
-                    if line_end.is_none() && !ended {
+                    if !self.ledger.reject_too_long(text, self.rules.limits.record) && !ended {
                         return Stop::Skip;
                     }
                 }
@@ -163,30 +131,13 @@ impl Rows for Records<'_> {
         Stop::Limit
     }
 
-    fn end(&self) -> usize {
-        self.at
-    }
-
-    fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    fn records(&self) -> usize {
-        self.starts.len() + self.rejected.len()
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch {
-        let mut rejected = self.rejected;
-        for reject in &mut rejected {
-            reject.place += first_line;
-        }
-        RawBatch {
-            rows: self.starts.len(),
-            columns: self.columns.into_iter().map(|column| column.views.finish(&block)).collect(),
-            origin: Origin::Text(TextOrigin::new(block, self.starts, self.gaps, first_line)),
-            rejected,
-            bytes,
-        }
+        let columns = self.columns.into_iter().map(|column| column.views.finish(&block)).collect();
+        self.ledger.finish(columns, block, first_line, bytes)
     }
 }
 

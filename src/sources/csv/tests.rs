@@ -1,10 +1,8 @@
-use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use arrow_array::{Array, BinaryViewArray};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -12,34 +10,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::error::ErrorKind;
 use crate::events::{Reason, UseAs, shown};
-use crate::sources::testing::{batches, gzip};
+use crate::sources::testing::{Content, Record, batches, content, gzip};
 use crate::sources::{Encoding, TextOptions};
 
 mod oracle;
-
-/// The fields of a record, empty ones as `None`.
-type Record = Vec<Option<Vec<u8>>>;
-
-/// What a file holds, each with its line.
-#[derive(Default, PartialEq)]
-struct Content {
-    records: Vec<(u64, Record)>,
-    rejected: Vec<(u64, Reason, Vec<u8>)>,
-}
-
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (line, record) in &self.records {
-            let fields: Vec<_> =
-                record.iter().map(|field| field.as_ref().map(|field| field.escape_ascii().to_string())).collect();
-            writeln!(f, "\nline {line}: {fields:?}")?;
-        }
-        for (line, reason, text) in &self.rejected {
-            writeln!(f, "\nline {line}: {reason:?}: {}", text.escape_ascii())?;
-        }
-        Ok(())
-    }
-}
 
 const SMALL: Limits = Limits { record: 40, quoted_bytes: 14, quoted_lines: 3 };
 
@@ -105,29 +79,7 @@ fn want(columns: impl IntoIterator<Item = usize>) -> Vec<Wanted> {
 }
 
 fn content_of(csv: &Csv, columns: impl IntoIterator<Item = usize>, threads: usize) -> Result<Content> {
-    let reader = csv.read(&want(columns))?;
-    let mut content = Content::default();
-    let mut bytes = 0;
-    for batch in batches(reader.as_ref(), threads)? {
-        let columns: Vec<&BinaryViewArray> =
-            batch.columns.iter().map(|column| column.as_any().downcast_ref().unwrap()).collect();
-        for column in &columns {
-            BinaryViewArray::try_new(column.views().clone(), column.data_buffers(), column.nulls().cloned()).unwrap();
-            assert_eq!(column.len(), batch.rows);
-        }
-        for row in 0..batch.rows {
-            let fields = columns.iter().map(|column| column.is_valid(row).then(|| column.value(row).to_vec()));
-            content.records.push((batch.origin.place(row), fields.collect()));
-        }
-        content
-            .rejected
-            .extend(batch.rejected.into_iter().map(|reject| (reject.place, reject.reason, reject.text.unwrap())));
-        bytes += batch.bytes;
-    }
-    if csv.text.bytes() > 0 && content != Content::default() {
-        assert_eq!(bytes, csv.text.bytes(), "the progress bar does not reach its end");
-    }
-    Ok(content)
+    content(csv, &want(columns), threads)
 }
 
 /// What is read of `text`, which must be the same in every way of reading it.

@@ -114,15 +114,15 @@ impl<C: Cut> Blocks<C> {
             let text = &loaded.block.text()[before..];
             let ended = start + text.len() as u64 == self.text.bytes();
             let stop = rows.read(text, (limit - start) as usize, ended);
-            let end = start + rows.end() as u64;
+            let end = start + rows.ledger().at as u64;
             match stop {
-                Stop::Limit => return Ok(Attempt { lines: rows.lines(), rows, start, end }),
+                Stop::Limit => return Ok(Attempt { lines: rows.ledger().lines, rows, start, end }),
                 Stop::Skip => {
                     let end = self.after_line_feed(end)?;
-                    return Ok(Attempt { lines: rows.lines() + 1, rows, start, end });
+                    return Ok(Attempt { lines: rows.ledger().lines + 1, rows, start, end });
                 }
                 Stop::Unfinished => {
-                    let unfinished = text.len() - rows.end();
+                    let unfinished = text.len() - rows.ledger().at;
                     self.load(loaded, unfinished.max(TAIL.min(self.block)))?;
                 }
             }
@@ -133,8 +133,8 @@ impl<C: Cut> Blocks<C> {
         let Attempt { rows, start, end, .. } = attempt;
         let buffer = self.pool.share(loaded.block);
         // Where nothing begins in the block, its start may lie behind what was loaded.
-        let before = if rows.end() == 0 { 0 } else { (start - loaded.at) as usize };
-        let text = buffer.slice_with_length(before, rows.end());
+        let before = if rows.ledger().at == 0 { 0 } else { (start - loaded.at) as usize };
+        let text = buffer.slice_with_length(before, rows.ledger().at);
         let batch = rows.finish(text, first_line, header + (end - start));
         self.rows.fetch_max(batch.rows + batch.rows / 16, Ordering::Relaxed);
         batch

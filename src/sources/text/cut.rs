@@ -2,6 +2,7 @@
 
 use arrow_buffer::Buffer;
 
+use super::ledger::Ledger;
 use crate::events::RawBatch;
 
 /// How the text of one file is cut into records, and which of their values are asked for.
@@ -21,16 +22,10 @@ pub trait Rows {
     /// `ended` says that nothing can follow it.
     fn read(&mut self, text: &[u8], limit: usize, ended: bool) -> Stop;
 
-    /// Offset of the first byte that was not read.
-    fn end(&self) -> usize;
+    /// What was read.
+    fn ledger(&self) -> &Ledger;
 
-    /// Lines that were read.
-    fn lines(&self) -> u64;
-
-    /// Records that were read, with the rejected ones.
-    fn records(&self) -> usize;
-
-    /// The rows as a batch over `block`, which is the text up to [`Self::end`] and begins with line `first_line`.
+    /// The rows as a batch over `block`, which is the text up to where the reading is and begins with line `first_line`.
     fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch;
 }
 

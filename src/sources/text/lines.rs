@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use arrow_buffer::Buffer;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 use super::cut::{Cut, Rows, Stop};
+use super::ledger::Ledger;
 use super::views::Views;
-use crate::events::{Origin, RawBatch, Reason, Reject, TextOrigin, shown};
+use crate::events::{RawBatch, Reason};
 
 /// A record may have so many bytes, with its line end.
 pub const LONGEST_RECORD: usize = 16 << 20;
@@ -57,69 +58,42 @@ impl<F: LineFormat> Cut for Lines<F> {
             format: &self.0,
             scratch: F::Scratch::default(),
             columns: (0..self.0.columns()).map(|_| Views::with_capacity(expected)).collect(),
-            starts: Vec::with_capacity(expected),
-            rejected: Vec::new(),
-            gaps: Vec::new(),
-            at: 0,
-            lines: 0,
+            ledger: Ledger::new(expected),
         }
     }
 }
 
-/// The records of one piece of text.
+/// The records of one piece of text. Its gaps are rejected records and blank lines.
 pub struct LineRows<'a, F: LineFormat> {
     format: &'a F,
     scratch: F::Scratch,
     columns: Vec<Views>,
-    /// Offset of each record that was taken.
-    starts: Vec<u32>,
-    /// With places counted from 0.
-    rejected: Vec<Reject>,
-    /// Offset of each rejected record, and of each blank line, which is part of no record.
-    gaps: Vec<u32>,
-    at: usize,
-    /// Line feeds before `at`.
-    lines: u64,
+    ledger: Ledger,
 }
 
 impl<F: LineFormat> LineRows<'_, F> {
     /// Takes the record of so many bytes, its line end included.
     fn take(&mut self, text: &[u8], length: usize) {
-        let record = &text[self.at..self.at + length];
-        let end = without_line_end(record).len();
-        let taken = self.format.take(text, self.at..self.at + end, &mut self.scratch, &mut self.columns);
-        match taken {
-            Taken::Record => self.starts.push(self.at as u32),
-            Taken::Blank => self.gaps.push(self.at as u32),
-            Taken::Rejected(reason) => self.reject(record, reason),
+        let at = self.ledger.at;
+        let end = at + without_line_end(&text[at..at + length]).len();
+        match self.format.take(text, at..end, &mut self.scratch, &mut self.columns) {
+            Taken::Record => self.ledger.starts.push(at as u32),
+            Taken::Blank => self.ledger.gaps.push(at as u32),
+            Taken::Rejected(reason) => return self.ledger.reject_next(text, length, reason),
         }
-        self.pass(text, length);
-    }
-
-    fn reject(&mut self, record: &[u8], reason: Reason) {
-        self.gaps.push(self.at as u32);
-        self.rejected.push(Reject { place: self.lines, reason, text: Some(shown(record)) });
-    }
-
-    fn pass(&mut self, text: &[u8], length: usize) {
-        let end = self.at + length;
-        self.lines += memchr_iter(b'\n', &text[self.at..end]).count() as u64;
-        self.at = end;
+        self.ledger.pass(text, length);
     }
 }
 
 impl<F: LineFormat> Rows for LineRows<'_, F> {
     fn read(&mut self, text: &[u8], limit: usize, ended: bool) -> Stop {
         let longest = self.format.longest();
-        while self.at < limit.min(text.len()) {
-            let rest = &text[self.at..];
+        while self.ledger.at < limit.min(text.len()) {
+            let rest = &text[self.ledger.at..];
             match self.format.length(&rest[..rest.len().min(longest)]) {
                 Some(length) => self.take(text, length),
                 None if rest.len() > longest => {
-                    let line_end = memchr(b'\n', &rest[longest..]).map(|length| longest + length + 1);
-                    self.reject(&rest[..longest], Reason::RecordTooLong);
-                    self.pass(text, line_end.unwrap_or(rest.len()));
-                    if line_end.is_none() && !ended {
+                    if !self.ledger.reject_too_long(text, longest) && !ended {
                         return Stop::Skip;
                     }
                 }
@@ -130,29 +104,12 @@ impl<F: LineFormat> Rows for LineRows<'_, F> {
         Stop::Limit
     }
 
-    fn end(&self) -> usize {
-        self.at
-    }
-
-    fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    fn records(&self) -> usize {
-        self.starts.len() + self.rejected.len()
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch {
-        let mut rejected = self.rejected;
-        for reject in &mut rejected {
-            reject.place += first_line;
-        }
-        RawBatch {
-            rows: self.starts.len(),
-            columns: self.columns.into_iter().map(|column| column.finish(&block)).collect(),
-            origin: Origin::Text(TextOrigin::new(block, self.starts, self.gaps, first_line)),
-            rejected,
-            bytes,
-        }
+        let columns = self.columns.into_iter().map(|column| column.finish(&block)).collect();
+        self.ledger.finish(columns, block, first_line, bytes)
     }
 }

@@ -113,12 +113,12 @@ impl<C: Cut> Sequence<C> {
         loop {
             let whole = ended && state.failure.is_none();
             match rows.read(block.text(), usize::MAX, whole) {
-                Stop::Unfinished if rows.end() == 0 && !ended => {
-                    let unfinished = block.text().len() - rows.end();
+                Stop::Unfinished if rows.ledger().at == 0 && !ended => {
+                    let unfinished = block.text().len() - rows.ledger().at;
                     ended = self.decode(state, &mut block, unfinished.max(self.block));
                     continue;
                 }
-                Stop::Limit | Stop::Unfinished => state.input.put_back(&block.text()[rows.end()..]),
+                Stop::Limit | Stop::Unfinished => state.input.put_back(&block.text()[rows.ledger().at..]),
                 Stop::Skip => match state.input.skip_line() {
                     Ok(skipped) => after = LineStart { at: skipped, line: 1 },
                     Err(error) => state.failure = Some(error),
@@ -127,17 +127,17 @@ impl<C: Cut> Sequence<C> {
             break;
         }
         let place = state.place;
-        after.at += rows.end() as u64;
-        after.line += rows.lines();
+        after.at += rows.ledger().at as u64;
+        after.line += rows.ledger().lines;
         state.place = LineStart { at: place.at + after.at, line: place.line + after.line };
         state.finished = ended || state.failure.is_some();
-        if rows.records() == 0 && state.finished {
+        if rows.ledger().records() == 0 && state.finished {
             return None;
         }
-        state.records += rows.records() as u64;
+        state.records += rows.ledger().records() as u64;
         let consumed = state.input.stream.consumed();
         let bytes = consumed - std::mem::replace(&mut state.counted, consumed);
-        let length = rows.end();
+        let length = rows.ledger().at;
         let batch = rows.finish(self.pool.share(block).slice_with_length(0, length), place.line, bytes);
         state.rows = batch.rows;
         Some(batch)

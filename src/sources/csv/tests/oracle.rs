@@ -1,8 +1,8 @@
 //! The rules of the module written down a second time, as plainly as possible: one byte after the other, all in memory.
 
-use super::{Content, Record};
 use crate::events::{Reason, shown};
 use crate::sources::csv::record::Limits;
+use crate::sources::testing::{Content, Record};
 
 type Fields = Vec<Vec<u8>>;
 
