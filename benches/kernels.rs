@@ -142,7 +142,7 @@ fn paths(nodes: u64) -> Vec<Vec<u32>> {
 const PATHS: u64 = 1 << 18;
 
 fn counted(paths: &[Vec<u32>], spill_every: usize) -> Counts<[u32], [u64; 2]> {
-    let (mut sequences, spill) = (Counts::default(), Arc::new(Spill::new()));
+    let (mut sequences, spill) = (Counts::<[u32], [u64; 2]>::default(), Arc::new(Spill::new()));
     for part in paths.chunks(spill_every) {
         for path in part {
             sequences.at(path.as_slice())[0] += 1;

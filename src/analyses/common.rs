@@ -210,6 +210,10 @@ impl CommonSpec {
         if self.scope.grain == Some(Grain::Visitor) {
             By::refuse_session_facts(&self.scope.by)?;
         }
+        let by = &self.scope.by;
+        if let Some(twice) = by.iter().enumerate().find_map(|(at, name)| by[..at].contains(name).then_some(name)) {
+            return Err(Error::question(format!("{twice:?} breaks the answer down twice")).hint("take one of them out"));
+        }
         Ok(Common {
             sessions: SessionRule {
                 timeout,

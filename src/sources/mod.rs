@@ -128,9 +128,12 @@ pub struct TextOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
+    /// UTF-8
     Utf8,
+    /// UTF-16, the low byte first
     #[value(name = "utf16le")]
     Utf16Le,
+    /// UTF-16, the high byte first
     #[value(name = "utf16be")]
     Utf16Be,
     /// ISO-8859-1, read as its superset Windows-1252 as browsers do
