@@ -317,15 +317,17 @@ impl ExactDurations {
     /// # Errors
     /// If what is on disk cannot be read.
     pub fn summary(mut self, percent: u64) -> Result<Option<Summary>> {
+        let Some(spill) = self.spilled.spill() else {
+            let (count, sum) = (self.values.len() as u64, self.values.iter().copied().map(i128::from).sum());
+            return Ok(Ranks::new(count, percent).map(|mut ranks| {
+                ranks.select(&mut self.values);
+                ranks.summary(sum, true)
+            }));
+        };
         let runs = self.take_in_order();
+        self.write(&spill, &runs)?;
         let Some(mut ranks) = Ranks::new(self.count, percent) else { return Ok(None) };
-        match self.spilled.spill() {
-            None => runs.iter().for_each(|&(micros, times)| ranks.pass(2 * micros, times)),
-            Some(spill) => {
-                self.write(&spill, &runs)?;
-                self.spilled.merge(|&micros, times| ranks.pass(2 * micros, times))?;
-            }
-        }
+        self.spilled.merge(|&micros, times| ranks.pass(twice(micros as i64), times))?;
         Ok(Some(ranks.summary(self.sum, true)))
     }
 
@@ -394,6 +396,13 @@ impl Ranks {
         let ranks = self.passed + 1..=self.passed + times;
         self.passed += times;
         self.wanted.iter_mut().filter(|(rank, _)| ranks.contains(rank)).for_each(|(_, found)| *found = twice);
+    }
+
+    /// Finds all of them among `values`, which need not be in order: cheaper than to bring them into it.
+    fn select(&mut self, values: &mut [i64]) {
+        for (rank, found) in &mut self.wanted {
+            *found = twice(*values.select_nth_unstable(*rank as usize - 1).1);
+        }
     }
 
     /// What is said of them when all are passed.

@@ -44,11 +44,17 @@ impl<'a> VisitorId<'a> {
     /// Classifies the text of an id. Writing a number back in its shape gives the same bytes.
     #[inline]
     pub fn parse(text: &'a [u8]) -> Self {
+        // The most common ids by far; those of digits alone are decimal.
+        if let Ok(digits) = text.try_into()
+            && let Some(number) = hex16(digits)
+            && (text[0] == b'0' || !text.iter().all(u8::is_ascii_digit))
+        {
+            return VisitorId::Narrow(Shape::Hex16, number);
+        }
         if let Some(number) = decimal(text) {
             return VisitorId::Narrow(Shape::Decimal, number);
         }
         match text.len() {
-            16 => hex(text).map_or(VisitorId::Text(text), |n| VisitorId::Narrow(Shape::Hex16, n as u64)),
             32 => hex(text).map_or(VisitorId::Text(text), |n| VisitorId::Wide(Shape::Hex32, n)),
             36 => uuid(text).map_or(VisitorId::Text(text), |n| VisitorId::Wide(Shape::Uuid, n)),
             _ => VisitorId::Text(text),
@@ -96,30 +102,42 @@ fn decimal(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// Value of each byte as a lower-case hex digit; 255 for all others.
-static HEX: [u8; 256] = {
-    let mut table = [255u8; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        digit += 1;
+/// The number that 8 lower-case hex digits write, one in each byte of `text`, the first in the highest.
+///
+/// All bytes at once: a letter has bit 6 and stands for its low half plus 9. A byte is a digit if it is what its value is written as.
+#[inline]
+fn hex8(text: u64) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let letter = text >> 6 & ONES;
+    // At most 15 + 9 in a byte, so that nothing is carried into the next one.
+    let value = (text & 0x0F * ONES) + 9 * letter;
+    let written = value + 0x30 * ONES + 0x27 * letter;
+    let above_nine = (value + 6 * ONES) >> 4 & ONES;
+    if written != text || above_nine != letter || value & 0x10 * ONES != 0 {
+        return None;
     }
-    table
-};
+    let pairs = (value | value >> 4) & 0x00FF_00FF_00FF_00FF;
+    let quads = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
+    Some((quads | quads >> 16) & 0xFFFF_FFFF)
+}
 
 #[inline]
+fn hex16(text: &[u8; 16]) -> Option<u64> {
+    let both = u128::from_be_bytes(*text);
+    Some(hex8((both >> 64) as u64)? << 32 | hex8(both as u64)?)
+}
+
+/// Hex digits, 32 at the most.
+#[inline]
 fn hex(text: &[u8]) -> Option<u128> {
-    let (mut number, mut bad) = (0u128, 0u8);
-    for half in text.chunks(16) {
-        let mut part = 0u64;
-        for &byte in half {
-            let digit = HEX[byte as usize];
-            bad |= digit;
-            part = part << 4 | u64::from(digit & 15);
-        }
-        number = number << (4 * half.len()) | u128::from(part);
-    }
-    (bad < 16).then_some(number)
+    text.iter().try_fold(0, |number, &byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(digit))
+    })
 }
 
 fn uuid(text: &[u8]) -> Option<u128> {
@@ -175,7 +193,26 @@ mod tests {
         assert_ne!(place_hash(a.shape(), a.key()), place_hash(b.shape(), b.key()));
     }
 
+    #[test]
+    fn sixteen_digits_at_once_are_what_they_are_one_by_one() {
+        let mut text = *b"00a9f7c3d2e1b846";
+        assert_eq!(hex16(&text), Some(0x00a9_f7c3_d2e1_b846));
+        for at in 0..16 {
+            let before = text[at];
+            for byte in 0..=255 {
+                text[at] = byte;
+                assert_eq!(hex16(&text).map(u128::from), hex(&text), "{byte} at {at}");
+            }
+            text[at] = before;
+        }
+    }
+
     proptest! {
+        #[test]
+        fn hex_digits_agree(text in prop::array::uniform16(prop::sample::select(b"0189abefg:`/@AFG~\x80\xb1\xff".to_vec()))) {
+            prop_assert_eq!(hex16(&text).map(u128::from), hex(&text));
+        }
+
         #[test]
         fn writing_an_id_back_gives_the_same_bytes(text in "[0-9a-f]{16}|[0-9a-f]{32}|[0-9]{1,22}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\\PC{0,40}") {
             prop_assert_eq!(id_text(VisitorId::parse(text.as_bytes())), text);
