@@ -119,15 +119,68 @@ pub struct Cache {
     hasher: RandomState,
     text: Vec<u8>,
     entries: Vec<(u32, Code)>,
+    /// Short texts once more, each in the one place where it is looked for first; empty until there is one.
+    short: Vec<Short>,
+}
+
+/// A text of 1 to 16 bytes as three numbers, which no other text shares. The length 0 is no text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Packed {
+    head: u64,
+    tail: u64,
+    length: u32,
+}
+
+impl Packed {
+    #[inline]
+    fn new(text: &[u8]) -> Option<Packed> {
+        let length = text.len() as u32;
+        let (head, tail) = match text.len() {
+            9..=16 => (u64::from_le_bytes(*text.first_chunk()?), u64::from_le_bytes(*text.last_chunk()?)),
+            4..=8 => (u32::from_le_bytes(*text.first_chunk()?).into(), u32::from_le_bytes(*text.last_chunk()?).into()),
+            1..=3 => (u64::from(text[0]) | u64::from(text[text.len() / 2]) << 8, text[text.len() - 1].into()),
+            _ => return None,
+        };
+        Some(Packed { head, tail, length })
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        // Two odd numbers without a pattern: the upper bits of the products depend on all bits of the text.
+        let mixed = (self.head ^ self.tail.rotate_left(29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((mixed ^ self.tail).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 52) as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Short {
+    text: Packed,
+    code: Code,
 }
 
 impl Cache {
+    /// Places for short texts: as many as the upper bits of [`Packed::place`] number, 128 KiB.
+    const SHORT: usize = 1 << 12;
     const FULL: usize = 1 << 16;
     const FULL_BYTES: usize = 8 << 20;
 
     /// What `raw` became; `make` says so for a text that is not remembered.
     #[inline]
     pub fn get<E>(&mut self, raw: &[u8], make: impl FnOnce(&[u8]) -> Result<Code, E>) -> Result<Code, E> {
+        let Some(packed) = Packed::new(raw) else { return self.look_up(raw, make) };
+        let place = packed.place();
+        if let Some(short) = self.short.get(place).filter(|short| short.text == packed) {
+            return Ok(short.code);
+        }
+        let code = self.look_up(raw, make)?;
+        if self.short.is_empty() {
+            self.short = vec![Short::default(); Self::SHORT];
+        }
+        self.short[place] = Short { text: packed, code };
+        Ok(code)
+    }
+
+    fn look_up<E>(&mut self, raw: &[u8], make: impl FnOnce(&[u8]) -> Result<Code, E>) -> Result<Code, E> {
         let hash = self.hasher.hash_one(raw);
         let (text, entries) = (&self.text, &self.entries);
         match self.table.find(hash, |&entry| entry_text(text, entries, entry) == raw) {
@@ -184,5 +237,14 @@ mod tests {
             }
         }
         assert!(cache.entries.len() <= Cache::FULL);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_two_short_texts_are_packed_alike(a in "[ab\0]{0,18}", b in "[ab\0]{0,18}") {
+            let [packed_a, packed_b] = [&a, &b].map(|text| Packed::new(text.as_bytes()));
+            proptest::prop_assert_eq!(packed_a.is_some(), (1..=16).contains(&a.len()));
+            proptest::prop_assert!(packed_a.is_none() || a == b || packed_a != packed_b);
+        }
     }
 }

@@ -51,7 +51,9 @@ pub struct Decoder<'r> {
     filter: Option<(Evaluator, BooleanArray)>,
     derived: Vec<Evaluator>,
     names: NameReader<'r>,
+    /// The rows of the batch that are kept, and room for them once more.
     keep: Vec<u32>,
+    kept: Vec<u32>,
     scratch: String,
     tally: Tally,
 }
@@ -109,6 +111,7 @@ impl<'r> Decoder<'r> {
             derived: reading.scan.derived.iter().map(|derived| Evaluator::new(&derived.expression)).collect(),
             names: NameReader::new(reading, dictionaries, budget),
             keep: Vec::new(),
+            kept: Vec::new(),
             scratch: String::new(),
             tally: Tally::default(),
             reading,
@@ -204,30 +207,30 @@ impl<'r> Decoder<'r> {
         before: usize,
     ) -> Result<()> {
         let texts = Texts::new(&raw.columns[mapping.visitor])?;
-        let mut keep = std::mem::take(&mut self.keep);
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let mut kept = 0;
-        for at in 0..keep.len() {
-            let row = keep[at];
-            match visitor(&texts, row as usize, &mut scratch) {
+        let rows = std::mem::take(&mut self.keep);
+        let (mut kept, mut scratch) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.scratch));
+        kept.clear();
+        let times = &mut batch.columns.time;
+        let mut at = 0;
+        let result = texts.each(&rows, &mut scratch, |text| {
+            let row = rows[at];
+            at += 1;
+            match visitor(text) {
                 Ok(_) if self.filter.as_ref().is_some_and(|(_, fits)| !fits.value(row as usize)) => {
                     self.tally.account.filtered += 1;
                 }
                 Ok(id) => {
                     batch.keys.push(id);
-                    if kept != at {
-                        keep[kept] = row;
-                        batch.columns.time[before + kept] = batch.columns.time[before + at];
-                    }
-                    kept += 1;
+                    times[before + kept.len()] = times[before + at - 1];
+                    kept.push(row);
                 }
                 Err(reason) => self.reject_row(file, &raw.origin, row as usize, reason)?,
             }
-        }
-        keep.truncate(kept);
-        batch.columns.time.truncate(before + kept);
-        (self.keep, self.scratch) = (keep, scratch);
-        Ok(())
+            Ok(())
+        });
+        times.truncate(before + kept.len());
+        (self.keep, self.kept, self.scratch) = (kept, rows, scratch);
+        result
     }
 
     fn columns(&mut self, raw: &RawBatch, mapping: &Mapping, keep: &[u32], batch: &mut Columns) -> Result<()> {
@@ -275,6 +278,9 @@ impl<'r> Decoder<'r> {
         };
         let mut read = amounts(column)?;
         let mut bad = 0;
+        // Most events have no amount.
+        let nulls = column.nulls();
+        let mut read = |row: usize| if nulls.is_some_and(|nulls| nulls.is_null(row)) { None } else { read(row) };
         out.extend(keep.iter().map(|&row| match read(row as usize) {
             Some(Ok(amount)) => amount,
             None => NO_VALUE,
@@ -331,8 +337,8 @@ fn sane(time: i64) -> bool {
 const LONGEST_ID: usize = 4096;
 
 #[inline]
-fn visitor<'t>(texts: &'t Texts<'_>, row: usize, scratch: &'t mut String) -> Result<VisitorId<'t>, Reason> {
-    let text = texts.get(row, scratch).filter(|text| !text.is_empty()).ok_or(Reason::NoVisitor)?;
+fn visitor(text: Option<&[u8]>) -> Result<VisitorId<'_>, Reason> {
+    let text = text.filter(|text| !text.is_empty()).ok_or(Reason::NoVisitor)?;
     if text.len() > LONGEST_ID {
         return Err(Reason::LongVisitor);
     }

@@ -136,13 +136,13 @@ impl<'r> NameReader<'r> {
     ) -> Result<()> {
         let texts = Texts::new(column)?;
         let mut scratch = String::new();
-        for &row in keep {
-            out.push(match texts.get(row as usize, &mut scratch) {
+        texts.each(keep, &mut scratch, |text| {
+            out.push(match text {
                 None => MISSING,
                 Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
             });
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it.

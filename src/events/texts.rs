@@ -58,6 +58,29 @@ impl<'a> Texts<'a> {
     }
 }
 
+impl Texts<'_> {
+    /// Gives the texts of some rows in their order, as [`get`](Self::get) does: what kind of array it is, is asked only once.
+    #[inline]
+    pub fn each<E>(
+        &self,
+        rows: &[u32],
+        scratch: &mut String,
+        mut each: impl FnMut(Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Texts::Bytes(array) => rows
+                .iter()
+                .map(|&row| row as usize)
+                .try_for_each(|row| each(array.is_valid(row).then(|| array.value(row)))),
+            Texts::View(array) => rows
+                .iter()
+                .map(|&row| row as usize)
+                .try_for_each(|row| each(array.is_valid(row).then(|| array.value(row).as_bytes()))),
+            _ => rows.iter().try_for_each(|&row| each(self.get(row as usize, scratch))),
+        }
+    }
+}
+
 /// Writes the value of a row into a text, or says that there is none.
 type Writer<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
 

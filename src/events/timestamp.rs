@@ -208,15 +208,13 @@ fn epoch_text(text: &[u8]) -> Option<i64> {
 #[inline]
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.' | b',', rest @ ..] = text else { return Some((0, text)) };
-    let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    if length == 0 {
-        return None;
+    let (mut micros, mut unit, mut length) = (0, SECOND, 0);
+    for digit in rest.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|digit| *digit < 10) {
+        unit /= 10;
+        micros += i64::from(digit) * unit;
+        length += 1;
     }
-    let mut micros = 0;
-    for place in 0..6 {
-        micros = micros * 10 + rest.get(place).filter(|_| place < length).map_or(0, |b| i64::from(b - b'0'));
-    }
-    Some((micros, &rest[length..]))
+    (length > 0).then(|| (micros, &rest[length..]))
 }
 
 /// Offset of a zone suffix in µs; `Some(None)` if there is none, `None` if it is not a zone.
