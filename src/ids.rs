@@ -46,8 +46,8 @@ impl<'a> VisitorId<'a> {
     pub fn parse(text: &'a [u8]) -> Self {
         // The most common ids by far; those of digits alone are decimal.
         if let Ok(digits) = text.try_into()
-            && let Some(number) = hex16(digits)
-            && (text[0] == b'0' || !text.iter().all(u8::is_ascii_digit))
+            && let Some(Hex { number, letters }) = hex16(digits)
+            && (letters || text[0] == b'0')
         {
             return VisitorId::Narrow(Shape::Hex16, number);
         }
@@ -102,11 +102,19 @@ fn decimal(text: &[u8]) -> Option<u64> {
     }
 }
 
+/// A number in hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hex {
+    number: u64,
+    /// Whether there is any digit above 9.
+    letters: bool,
+}
+
 /// The number that 8 lower-case hex digits write, one in each byte of `text`, the first in the highest.
 ///
 /// All bytes at once: a letter has bit 6 and stands for its low half plus 9. A byte is a digit if it is what its value is written as.
 #[inline]
-fn hex8(text: u64) -> Option<u64> {
+fn hex8(text: u64) -> Option<Hex> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let letter = text >> 6 & ONES;
     // At most 15 + 9 in a byte, so that nothing is carried into the next one.
@@ -118,13 +126,14 @@ fn hex8(text: u64) -> Option<u64> {
     }
     let pairs = (value | value >> 4) & 0x00FF_00FF_00FF_00FF;
     let quads = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
-    Some((quads | quads >> 16) & 0xFFFF_FFFF)
+    Some(Hex { number: (quads | quads >> 16) & 0xFFFF_FFFF, letters: letter != 0 })
 }
 
 #[inline]
-fn hex16(text: &[u8; 16]) -> Option<u64> {
+fn hex16(text: &[u8; 16]) -> Option<Hex> {
     let both = u128::from_be_bytes(*text);
-    Some(hex8((both >> 64) as u64)? << 32 | hex8(both as u64)?)
+    let (high, low) = (hex8((both >> 64) as u64)?, hex8(both as u64)?);
+    Some(Hex { number: high.number << 32 | low.number, letters: high.letters || low.letters })
 }
 
 /// Hex digits, 32 at the most.
@@ -196,12 +205,13 @@ mod tests {
     #[test]
     fn sixteen_digits_at_once_are_what_they_are_one_by_one() {
         let mut text = *b"00a9f7c3d2e1b846";
-        assert_eq!(hex16(&text), Some(0x00a9_f7c3_d2e1_b846));
+        assert_eq!(hex16(&text), Some(Hex { number: 0x00a9_f7c3_d2e1_b846, letters: true }));
+        assert_eq!(hex16(b"0123456789012345"), Some(Hex { number: 0x0123_4567_8901_2345, letters: false }));
         for at in 0..16 {
             let before = text[at];
             for byte in 0..=255 {
                 text[at] = byte;
-                assert_eq!(hex16(&text).map(u128::from), hex(&text), "{byte} at {at}");
+                assert_eq!(hex16(&text).map(|found| u128::from(found.number)), hex(&text), "{byte} at {at}");
             }
             text[at] = before;
         }
@@ -210,7 +220,7 @@ mod tests {
     proptest! {
         #[test]
         fn hex_digits_agree(text in prop::array::uniform16(prop::sample::select(b"0189abefg:`/@AFG~\x80\xb1\xff".to_vec()))) {
-            prop_assert_eq!(hex16(&text).map(u128::from), hex(&text));
+            prop_assert_eq!(hex16(&text).map(|found| u128::from(found.number)), hex(&text));
         }
 
         #[test]
