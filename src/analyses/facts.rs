@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::{Bounce, Conventions};
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Journey, Names, Needs, PageViews, Unit, Visitor};
+use crate::journeys::{Journey, Names, Needs, PageViews};
 
 /// A fact with few values. Its codes are numbers in the order in which the values are shown; those of pages are the codes of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,15 +258,6 @@ impl By {
             Lender::Fact(fact) => (code, fact.value(code, names)),
         }
     }
-}
-
-/// The journeys of a visitor with the number of each: a whole visitor is number 0.
-pub fn numbered<'a>(visitor: &Visitor<'a>, unit: Unit) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
-    let (whole, sessions) = match unit {
-        Unit::Visitor => (Some((0, visitor.whole())), None),
-        Unit::Session(rule) => (None, Some(visitor.numbered_sessions(rule))),
-    };
-    whole.into_iter().chain(sessions.into_iter().flatten())
 }
 
 #[cfg(test)]

@@ -328,6 +328,9 @@ impl Analysis for BoundFunnel {
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
+            if self.matcher.may_fit(journey) & 1 == 0 {
+                continue;
+            }
             self.matcher.hits(journey, &mut work.hits);
             self.enter(&mut work.hits);
             let attempt = self.rules.attempt(&work.hits, &mut work.matching);

@@ -8,7 +8,6 @@ use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::facts::numbered;
 use super::select::{ROWS, Selection};
 use super::table::{self, JourneyTable, Row};
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Rows, Spec};
@@ -201,7 +200,7 @@ impl Rows for BoundRows {
             write(batch.map_err(|error| Error::bug(format!("rows of journeys: {error}")))?)
         };
         for visitor in visitors {
-            for (number, journey) in numbered(&visitor, self.unit) {
+            for (number, journey) in visitor.numbered(self.unit) {
                 rows.push(Row { visitor, number, journey });
                 if rows.len() == ROWS {
                     flush(&mut rows)?;

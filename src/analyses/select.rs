@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use arrow_array::Array;
 
+use super::Common;
 use super::table::{self, JourneyTable, Row};
-use super::{Common, facts::numbered};
 use crate::error::Result;
 use crate::frame::Expression;
 use crate::journeys::{Journeys, Names, Needs, Unit, Visitor};
@@ -61,7 +61,7 @@ impl Selection {
         let mut chosen = Chosen { of_sessions: self.unit != Unit::Visitor, ..Chosen::default() };
         let mut rows = Vec::with_capacity(ROWS);
         for visitor in journeys.visitors() {
-            rows.extend(numbered(&visitor, self.unit).map(|(number, journey)| Row { visitor, number, journey }));
+            rows.extend(visitor.numbered(self.unit).map(|(number, journey)| Row { visitor, number, journey }));
             if rows.len() >= ROWS {
                 self.test(&mut rows, &mut chosen, names)?;
             }

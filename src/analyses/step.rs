@@ -390,13 +390,16 @@ impl Matcher {
     pub fn hits(&self, journey: Journey<'_>, hits: &mut Vec<Hit>) {
         hits.clear();
         let times = journey.times();
-        if self.by_page.is_empty() && self.by_node.is_empty() && self.guarded.is_empty() {
+        if self.events_alone() {
+            // Each event is written, and the next one over it if it is no hit: which events are hits is hard to foresee for a branch.
+            hits.resize(times.len(), Hit { time: 0, mask: 0, at: 0 });
+            let mut count = 0;
             for (at, (&event, &time)) in journey.events().iter().zip(times).enumerate() {
                 let mask = self.by_event[event as usize];
-                if mask != 0 {
-                    hits.push(Hit { time, mask, at: at as u32 });
-                }
+                hits[count] = Hit { time, mask, at: at as u32 };
+                count += usize::from(mask != 0);
             }
+            hits.truncate(count);
             return;
         }
         for (at, &time) in times.iter().enumerate() {
@@ -405,6 +408,19 @@ impl Matcher {
                 hits.push(Hit { time, mask, at: at as u32 });
             }
         }
+    }
+
+    /// Whether the names of events alone say which steps they fit.
+    fn events_alone(&self) -> bool {
+        self.by_page.is_empty() && self.by_node.is_empty() && self.guarded.is_empty()
+    }
+
+    /// Steps that some event of a journey may fit: no event fits any other one. Cheaper than to look for the [`hits`](Self::hits).
+    pub fn may_fit(&self, journey: Journey<'_>) -> u64 {
+        if !self.events_alone() {
+            return u64::MAX;
+        }
+        journey.events().iter().fold(0, |union, &event| union | self.by_event[event as usize])
     }
 
     /// The steps that event number `at` of a journey fits.

@@ -73,9 +73,11 @@ impl Rules {
         let Some(start) = hits.iter().position(|hit| hit.mask & 1 != 0) else { return &work.attempt };
         // With ties in any order an event of the same instant may stand before it in the log.
         let start = hits[..start].partition_point(|hit| hit.time < hits[start].time);
+        // No attempt gets past a step that nothing fits: so the search may end early.
+        let most = hits.iter().fold(0, |union, hit| union | hit.mask).trailing_ones() as usize;
         let best = match self.ties {
-            Ties::Any => self.best_any(&hits[start..], work),
-            Ties::Arrival => self.best_ordered(&hits[start..], work),
+            Ties::Any => self.best_any(&hits[start..], most, work),
+            Ties::Arrival => self.best_ordered(&hits[start..], most, work),
         };
         let from = hits.partition_point(|hit| hit.time < best.first);
         let to = hits.partition_point(|hit| hit.time <= best.last);
@@ -91,7 +93,7 @@ impl Rules {
         first != NONE && self.window.is_none_or(|window| time - first <= window)
     }
 
-    fn best_any(&self, hits: &[Hit], work: &mut Work) -> Best {
+    fn best_any(&self, hits: &[Hit], most: usize, work: &mut Work) -> Best {
         work.latest.clear();
         work.latest.resize(self.steps + 1, NONE);
         let mut best = Best { depth: 0, first: 0, last: 0 };
@@ -104,7 +106,7 @@ impl Rules {
             if reached > best.depth {
                 best = Best { depth: reached, first: work.latest[reached], last: time };
             }
-            if reached == self.steps {
+            if reached == most {
                 break;
             }
         }
@@ -152,7 +154,7 @@ impl Rules {
         reached
     }
 
-    fn best_ordered(&self, hits: &[Hit], work: &mut Work) -> Best {
+    fn best_ordered(&self, hits: &[Hit], most: usize, work: &mut Work) -> Best {
         for levels in [&mut work.latest, &mut work.direct, &mut work.next] {
             levels.clear();
             levels.resize(self.steps + 1, NONE);
@@ -160,7 +162,7 @@ impl Rules {
         let mut best = Best { depth: 0, first: 0, last: 0 };
         let mut previous = None;
         for hit in hits {
-            if best.depth == self.steps && hit.time > best.last {
+            if best.depth == most && hit.time > best.last {
                 break;
             }
             let adjacent = previous.is_some_and(|at: u32| at + 1 == hit.at);

@@ -157,14 +157,7 @@ impl<'a> Visitor<'a> {
 
     /// The same, each with its number among all sessions of the visitor, counted from 0.
     pub fn numbered_sessions(&self, rule: usize) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
-        let visitor = *self;
-        let bounds = self.bounds(rule);
-        let numbers = self.chosen;
-        let count = numbers.map_or(bounds.len() - 1, <[u32]>::len);
-        (0..count).map(move |at| {
-            let session = numbers.map_or(at, |numbers| numbers[at] as usize);
-            (session as u32, visitor.journey(bounds[session], bounds[session + 1]))
-        })
+        self.numbered(Unit::Session(rule))
     }
 
     /// All sessions of the visitor, whatever the segment.
@@ -174,11 +167,22 @@ impl<'a> Visitor<'a> {
 
     /// The journeys of a grain: the whole visitor, or its sessions.
     pub fn journeys(&self, unit: Unit) -> impl Iterator<Item = Journey<'a>> + use<'a> {
-        let (whole, sessions) = match unit {
-            Unit::Visitor => (Some(self.whole()), None),
-            Unit::Session(rule) => (None, Some(self.sessions(rule))),
+        self.numbered(unit).map(|(_, journey)| journey)
+    }
+
+    /// The same, each session with its number among all sessions of the visitor, from 0; a whole visitor is number 0.
+    pub fn numbered(&self, unit: Unit) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
+        let at = self.number as usize;
+        let (bounds, numbers) = match unit {
+            Unit::Visitor => (&self.journeys.offsets[at..at + 2], None),
+            Unit::Session(rule) => (self.bounds(rule), self.chosen),
         };
-        whole.into_iter().chain(sessions.into_iter().flatten())
+        let visitor = *self;
+        let count = numbers.map_or(bounds.len() - 1, <[u32]>::len);
+        (0..count).map(move |at| {
+            let journey = numbers.map_or(at, |numbers| numbers[at] as usize);
+            (journey as u32, visitor.journey(bounds[journey], bounds[journey + 1]))
+        })
     }
 
     /// The same visitor with only the sessions of the given numbers.
