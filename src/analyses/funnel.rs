@@ -300,7 +300,9 @@ pub struct FunnelCounts {
 #[derive(Debug, Default)]
 struct StepCounts {
     entered: u64,
+    /// Of all steps but the first.
     from_previous: ExactDurations,
+    /// Of the third step and those behind it: for the second both times are one.
     from_first: ExactDurations,
     /// Sum of the values of the step's events, in millionths, and how many had one.
     value: i128,
@@ -338,9 +340,15 @@ impl Analysis for BoundFunnel {
             let start = work.hits[first as usize].time;
             counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
             let mut previous = start;
-            for (step, &hit) in counts.steps.iter_mut().zip(attempt) {
+            for (number, (step, &hit)) in counts.steps.iter_mut().zip(attempt).enumerate() {
                 let Hit { time, at, .. } = work.hits[hit as usize];
-                step.count(time - previous, time - start, journey.values().get(at as usize).copied());
+                step.count(journey.values().get(at as usize).copied());
+                if number > 0 {
+                    step.from_previous.add(time - previous);
+                }
+                if number > 1 {
+                    step.from_first.add(time - start);
+                }
                 previous = time;
             }
         }
@@ -362,6 +370,8 @@ impl Analysis for BoundFunnel {
         let entered: Vec<u64> = counts.steps.iter().map(|step| step.entered).collect();
         let rows = counts.steps.into_iter().enumerate().map(|(at, step)| {
             let of = |whole| rate(step.entered, whole);
+            let from_previous = step.from_previous.summary(90)?;
+            let from_first = if at == 1 { from_previous } else { step.from_first.summary(90)? };
             Ok(StepRow {
                 step: self.steps[at].clone(),
                 entered: step.entered,
@@ -370,8 +380,8 @@ impl Analysis for BoundFunnel {
                 of_all: of(counts.journeys),
                 interval: wilson(step.entered, counts.journeys),
                 dropped: step.entered - entered.get(at + 1).copied().unwrap_or(step.entered),
-                from_previous: if at > 0 { step.from_previous.summary(90)? } else { None },
-                from_first: if at > 0 { step.from_first.summary(90)? } else { None },
+                from_previous,
+                from_first,
                 value: (step.valued > 0).then_some(step.value),
             })
         });
@@ -408,10 +418,8 @@ impl BoundFunnel {
 }
 
 impl StepCounts {
-    fn count(&mut self, from_previous: i64, from_first: i64, value: Option<i64>) {
+    fn count(&mut self, value: Option<i64>) {
         self.entered += 1;
-        self.from_previous.add(from_previous);
-        self.from_first.add(from_first);
         if let Some(value) = value.filter(|value| *value != NO_VALUE) {
             self.value += i128::from(value);
             self.valued += 1;
