@@ -118,10 +118,10 @@ fn hex8(text: u64) -> Option<Hex> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let letter = text >> 6 & ONES;
     // At most 15 + 9 in a byte, so that nothing is carried into the next one.
-    let value = (text & 0x0F * ONES) + 9 * letter;
+    let value = (text & (0x0F * ONES)) + 9 * letter;
     let written = value + 0x30 * ONES + 0x27 * letter;
     let above_nine = (value + 6 * ONES) >> 4 & ONES;
-    if written != text || above_nine != letter || value & 0x10 * ONES != 0 {
+    if written != text || above_nine != letter || value & (0x10 * ONES) != 0 {
         return None;
     }
     let pairs = (value | value >> 4) & 0x00FF_00FF_00FF_00FF;
