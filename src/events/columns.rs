@@ -71,7 +71,7 @@ pub enum Role {
     Value,
     /// The log's own session id.
     Session,
-    /// The channel that a visit came through. Only breakdowns ask for it and for the two that follow, as [`Touch`].
+    /// The channel that a visit came through. Only breakdowns ask for it and for the two that follow.
     Source,
     /// The medium: email, cpc, organic.
     Medium,
