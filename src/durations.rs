@@ -179,6 +179,8 @@ impl Durations {
                 let [micros, times] = Sums::read(from)?;
                 runs.sorted.push((micros as i64, times));
             }
+            // Those that waited came behind those in order.
+            runs.settle();
             return Ok(Durations(Store::Runs(Box::new(runs))));
         }
         let mut histogram = Histogram::default();

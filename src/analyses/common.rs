@@ -157,8 +157,9 @@ pub struct ScopeSpec {
     /// What makes a journey [default: by the question]
     #[arg(long, value_name = "GRAIN")]
     pub grain: Option<Grain>,
-    /// Answer once more for each value of this column (its first one in a journey, or last:COLUMN), or of first_channel, first_medium, first_campaign,
-    /// entry_page, exit_page, session_number, new_or_returning, weekday, hour, day, week or month (repeatable)
+    /// Answer once more for each value of this column (its first one in a journey, or last:COLUMN), or of first_channel,
+    /// first_medium, first_campaign, entry_page, exit_page, session_number, new_or_returning, weekday, hour, day, week or
+    /// month (repeatable)
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "one_or_many")]
     pub by: Vec<String>,

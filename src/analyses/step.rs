@@ -391,15 +391,12 @@ impl Matcher {
         hits.clear();
         let times = journey.times();
         if self.events_alone() {
-            // Each event is written, and the next one over it if it is no hit: which events are hits is hard to foresee for a branch.
-            hits.resize(times.len(), Hit { time: 0, mask: 0, at: 0 });
-            let mut count = 0;
             for (at, (&event, &time)) in journey.events().iter().zip(times).enumerate() {
                 let mask = self.by_event[event as usize];
-                hits[count] = Hit { time, mask, at: at as u32 };
-                count += usize::from(mask != 0);
+                if mask != 0 {
+                    hits.push(Hit { time, mask, at: at as u32 });
+                }
             }
-            hits.truncate(count);
             return;
         }
         for (at, &time) in times.iter().enumerate() {
