@@ -9,7 +9,7 @@ use clickpath::counts::Counts;
 use clickpath::dictionary::Dictionary;
 use clickpath::events::EventBatch;
 use clickpath::ids::{VisitorId, place_hash};
-use clickpath::journeys::{Arrival, Grouper, Journeys, Names, Needs, PARTITIONS, Partitions, Scatter, Store};
+use clickpath::journeys::{Arrival, Grouper, Journeys, Names, Needs, Partitions, Scatter, Store};
 use clickpath::spill::Spill;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -37,7 +37,7 @@ fn log(backwards: bool) -> EventBatch {
 }
 
 fn stored(mut batch: EventBatch) -> Partitions {
-    let (store, budget) = (Store::default(), Budget::new(1 << 32));
+    let (store, budget) = (Store::new(8, Arc::new(Spill::new())), Budget::new(1 << 32));
     let arrival = Arrival { file: 0, split: 0, part: 0 };
     store.add(arrival, &mut batch, &mut Scatter::default(), &budget).expect("4 GiB are enough");
     store.close()
@@ -80,10 +80,13 @@ fn partitions(criterion: &mut Criterion) {
     group.bench_function("scatter", |bench| bench.iter_batched(|| log(false), stored, BatchSize::LargeInput));
     for (name, backwards) in [("group, in order", false), ("group, out of order", true)] {
         let partitions = stored(log(backwards));
-        let (mut grouper, mut journeys) = (Grouper::default(), Journeys::default());
+        let (mut grouper, mut journeys, mut buffer) = (Grouper::default(), Journeys::default(), Vec::new());
         group.bench_function(name, |bench| {
             bench.iter(|| {
-                (0..PARTITIONS).for_each(|partition| partitions.group(partition, &mut grouper, &mut journeys));
+                (0..partitions.count()).for_each(|partition| {
+                    let loaded = partitions.load(partition, &mut buffer).expect("nothing is on disk");
+                    loaded.group(&mut grouper, &mut journeys);
+                });
             });
         });
     }
@@ -111,10 +114,11 @@ fn questions(criterion: &mut Criterion) {
         let names = names(&needs);
         let bound = question.bind(&names, &mut Notes::default()).expect("it fits the log");
         let partitions = stored(log(false));
-        let all: Vec<Journeys> = (0..PARTITIONS)
+        let all: Vec<Journeys> = (0..partitions.count())
             .map(|partition| {
-                let mut journeys = Journeys::default();
-                partitions.group(partition, &mut Grouper::default(), &mut journeys);
+                let (mut journeys, mut buffer) = (Journeys::default(), Vec::new());
+                let loaded = partitions.load(partition, &mut buffer).expect("nothing is on disk");
+                loaded.group(&mut Grouper::default(), &mut journeys);
                 journeys.prepare(&names);
                 journeys
             })

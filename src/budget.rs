@@ -51,6 +51,16 @@ impl Budget {
         )))
     }
 
+    /// Counts `bytes` more if no more than `limit` are held then; says whether it did.
+    pub fn take_below(&self, bytes: usize, limit: usize) -> bool {
+        let more = |used: usize| used.checked_add(bytes).filter(|used| *used <= limit);
+        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        if let Ok(before) = taken {
+            self.peak.fetch_max(before + bytes, Ordering::Relaxed);
+        }
+        taken.is_ok()
+    }
+
     /// Gives `bytes` back.
     pub fn give(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -118,6 +128,14 @@ mod tests {
         assert_eq!(budget.free(), 0);
         budget.give(1 << 20);
         assert_eq!((budget.free(), budget.peak()), ((1 << 20) - 1, (1 << 20) + 1));
+    }
+
+    #[test]
+    fn what_may_go_elsewhere_is_taken_only_while_there_is_room() {
+        let budget = Budget::new(100);
+        assert!(budget.take_below(30, 50) && budget.take_below(20, 50) && !budget.take_below(1, 50));
+        assert_eq!((budget.free(), budget.peak()), (50, 50));
+        assert!(!budget.take_below(usize::MAX, usize::MAX));
     }
 
     #[test]

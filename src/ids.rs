@@ -14,7 +14,7 @@ pub const MISSING: Code = 0;
 pub const NO_VALUE: i64 = i64::MIN;
 
 /// How a visitor id is written. The shape is part of the identity: `007` is not `7`, `AB` is not `ab`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Shape {
     /// A decimal number below 2⁶⁴ without sign or leading zero.
@@ -26,7 +26,19 @@ pub enum Shape {
     /// A lower-case hyphenated UUID.
     Uuid,
     /// Anything else, kept as text.
+    #[default]
     Text,
+}
+
+impl Shape {
+    /// All shapes, each at the place that is its number.
+    pub const ALL: [Shape; 5] = [Shape::Decimal, Shape::Hex16, Shape::Hex32, Shape::Uuid, Shape::Text];
+
+    /// Whether ids of this shape are numbers of 64 bits.
+    #[inline]
+    pub fn is_narrow(self) -> bool {
+        matches!(self, Shape::Decimal | Shape::Hex16)
+    }
 }
 
 /// A visitor id in its most compact exact form.

@@ -26,7 +26,7 @@ use crate::analyses::{Notes, Question};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tally};
-use crate::journeys::{Names, Needs, PARTITIONS};
+use crate::journeys::{Names, Needs, Store};
 use crate::reports::{Answer, RowWriter};
 use crate::sources::{Constant, Source, TextOptions};
 use crate::spill::Spill;
@@ -35,7 +35,7 @@ pub use ask::{Answers, Handle, Run};
 pub use check::{Checked, check};
 
 use account::{account, check_rejects};
-use fold::{Extent, Fold, FoldQuestion};
+use fold::{Extent, Fold, FoldQuestion, make_room};
 use open::{Opened, open};
 use read::read;
 
@@ -244,6 +244,10 @@ pub struct FileFacts {
     pub roles: Vec<(String, String)>,
 }
 
+/// The events of a run are stored in 2 to this power partitions: few enough that scattering stays in the cache, enough that a
+/// partition does.
+const PARTITION_BITS: u32 = 8;
+
 /// Where the rows of a question go: makes a writer for the question of a name, whose rows have these columns.
 pub type OpenRows<'a> = dyn Fn(&str, &SchemaRef) -> Result<Box<dyn RowWriter>> + 'a;
 
@@ -278,7 +282,8 @@ pub fn run_with_rows(
     let budget = Budget::new(limits.memory);
     let open = clock.lap();
 
-    let read = read(&pool, &files, &reading, &budget, progress)?;
+    let store = Store::new(PARTITION_BITS, Arc::clone(&spill));
+    let mut read = read(&pool, &files, &reading, store, &budget, progress)?;
     let Tally { account: counted, rejects, span } = read.tally;
     check_rejects(&counted, &files, limits)?;
 
@@ -287,6 +292,7 @@ pub fn run_with_rows(
     names.zone = input.reading.clock.zone();
     let Questions { questions, filters, notes } = bind(asked, &names, open_rows, limits)?;
     let read_time = clock.lap();
+    make_room(&mut read.partitions, &names, filters.len(), &budget)?;
     let fold = Fold {
         partitions: &read.partitions,
         names: &names,
@@ -325,7 +331,7 @@ pub fn run_with_rows(
         files: files.into_iter().map(|file| file.facts).collect(),
         visitors: folded.all.visitors,
         peak_memory: budget.peak(),
-        partitions: (0..PARTITIONS).filter(|&partition| read.partitions.events(partition) > 0).count(),
+        partitions: (0..read.partitions.count()).filter(|&partition| read.partitions.events(partition) > 0).count(),
         timings: Timings { open, read: read_time, fold: fold_time, finish: clock.lap() },
         spilled: spill.bytes(),
     })

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -22,8 +23,8 @@ pub struct Spill {
 
 #[derive(Debug)]
 struct Room {
-    file: File,
-    /// Bytes written.
+    file: Arc<File>,
+    /// Bytes written, or given to somebody who writes them now.
     end: u64,
 }
 
@@ -31,6 +32,7 @@ struct Room {
 #[derive(Clone, Debug)]
 pub struct Extent {
     spill: Arc<Spill>,
+    file: Arc<File>,
     start: u64,
     end: u64,
 }
@@ -72,9 +74,22 @@ impl Spill {
     /// Writes what `write` writes. The other threads wait meanwhile.
     pub fn write(self: &Arc<Self>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Extent> {
         let mut room = lock(&self.room);
-        let written = self.open(&mut room).and_then(|room| room.write(write));
-        let (start, end) = written.map_err(|error| self.error(&error))?;
-        Ok(Extent { spill: Arc::clone(self), start, end })
+        let written = self.open(&mut room).and_then(|room| Ok((Arc::clone(&room.file), room.write(write)?)));
+        let (file, (start, end)) = written.map_err(|error| self.error(&error))?;
+        Ok(Extent { spill: Arc::clone(self), file, start, end })
+    }
+
+    /// Writes `bytes`. Other threads may do so at the same time.
+    pub fn append(self: &Arc<Self>, bytes: &[u8]) -> Result<Extent> {
+        let (file, start) = {
+            let mut room = lock(&self.room);
+            let room = self.open(&mut room).map_err(|error| self.error(&error))?;
+            let start = room.end;
+            room.end += bytes.len() as u64;
+            (Arc::clone(&room.file), start)
+        };
+        file.write_all_at(bytes, start).map_err(|error| self.error(&error))?;
+        Ok(Extent { spill: Arc::clone(self), file, start, end: start + bytes.len() as u64 })
     }
 
     fn open<'a>(&self, room: &'a mut Option<Room>) -> io::Result<&'a mut Room> {
@@ -86,7 +101,7 @@ impl Spill {
 
     fn error(&self, error: &io::Error) -> Error {
         Error::io(&self.folder, error).hint(
-            "counts that outgrew the memory go there: give more with --memory, or another folder with --spill-dir",
+            "what outgrows the memory goes there: name a folder with more room with --spill-dir, or give more with --memory",
         )
     }
 }
@@ -101,23 +116,18 @@ impl Room {
     fn new(folder: &Path) -> io::Result<Room> {
         // Where a file without a name is not possible it has one for a moment, in a folder that nobody else may enter.
         let private = tempfile::Builder::new().prefix("clickpath-").tempdir_in(folder)?;
-        Ok(Room { file: tempfile::tempfile_in(&private)?, end: 0 })
+        Ok(Room { file: Arc::new(tempfile::tempfile_in(&private)?), end: 0 })
     }
 
     fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(u64, u64)> {
         let start = self.end;
-        self.file.seek(SeekFrom::Start(start))?;
-        let mut writer = BufWriter::with_capacity(Spill::BUFFER, &self.file);
+        (&*self.file).seek(SeekFrom::Start(start))?;
+        let mut writer = BufWriter::with_capacity(Spill::BUFFER, &*self.file);
         write(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        self.end = self.file.stream_position()?;
+        self.end = (&*self.file).stream_position()?;
         Ok((start, self.end))
-    }
-
-    fn read(&mut self, at: u64, into: &mut [u8]) -> io::Result<usize> {
-        self.file.seek(SeekFrom::Start(at))?;
-        self.file.read(into)
     }
 }
 
@@ -126,6 +136,11 @@ impl Extent {
     pub fn reader(&self) -> BufReader<Rest> {
         let size = usize::try_from(self.end - self.start).map_or(Spill::BUFFER, |size| size.min(Spill::BUFFER));
         BufReader::with_capacity(size, Rest(self.clone()))
+    }
+
+    /// Fills `into` with what begins at byte `at` of it.
+    pub fn read_at(&self, at: u64, into: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(into, self.start + at).map_err(|error| self.error(&error))
     }
 
     /// The file that it is in.
@@ -145,14 +160,10 @@ pub struct Rest(Extent);
 
 impl Read for Rest {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Extent { spill, start, end } = &mut self.0;
+        let Extent { file, start, end, .. } = &mut self.0;
         let left = usize::try_from(*end - *start).unwrap_or(usize::MAX);
         let wanted = into.len().min(left);
-        let mut room = lock(&spill.room);
-        let read = match room.as_mut() {
-            Some(room) => room.read(*start, &mut into[..wanted])?,
-            None => 0,
-        };
+        let read = file.read_at(&mut into[..wanted], *start)?;
         *start += read as u64;
         Ok(read)
     }
@@ -186,6 +197,28 @@ mod tests {
         let more = written(&spill, b"more");
         assert_eq!((read(&more), read(&extents[2])), (b"more".to_vec(), b"small".to_vec()));
         assert_eq!(spill.bytes(), 300_009);
+    }
+
+    #[test]
+    fn many_write_at_once_and_read_anywhere() {
+        let spill = Arc::new(Spill::new());
+        let extents: Vec<Extent> = std::thread::scope(|scope| {
+            let write = |byte: u8| {
+                let spill = &spill;
+                scope.spawn(move || spill.append(&vec![byte; 50_000 + usize::from(byte)]).unwrap())
+            };
+            (0..8).map(write).collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let run = written(&spill, b"a run");
+        for (byte, extent) in (0u8..).zip(&extents) {
+            assert_eq!(read(extent), vec![byte; 50_000 + usize::from(byte)]);
+            let mut last = [0xFF; 7];
+            extent.read_at(49_993 + u64::from(byte), &mut last).unwrap();
+            assert_eq!(last, [byte; 7]);
+        }
+        assert_eq!(read(&run), b"a run");
+        let end = spill.bytes();
+        assert!(run.read_at(end, &mut [0]).is_err(), "nothing lies behind the end");
     }
 
     #[test]

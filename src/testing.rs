@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::dictionary::Dictionary;
 use crate::events::EventBatch;
 use crate::ids::{NO_VALUE, VisitorId};
-use crate::journeys::{Arrival, Grouper, Journeys, Names, PARTITIONS, Scatter, Store};
+use crate::journeys::{Arrival, Grouper, Journeys, Names, Scatter, Store};
 use crate::reports::Report;
 use crate::spill::Spill;
 
@@ -92,7 +92,7 @@ impl Log {
             }
             columns.dimensions.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
         }
-        let (store, budget) = (Store::default(), Budget::new(1 << 30));
+        let (store, budget) = (Store::new(4, Arc::new(Spill::new())), Budget::new(1 << 30));
         let arrival = Arrival { file: 0, split: 0, part: 0 };
         store.add(arrival, &mut batch, &mut Scatter::default(), &budget).unwrap();
         let span = events.iter().map(|e| e.time).min().zip(events.iter().map(|e| e.time).max());
@@ -100,15 +100,16 @@ impl Log {
         let ids = needs.ids;
         let (partitions, mut grouper) = (store.close(), Grouper::default());
         let group = |partition| {
-            let mut journeys = Journeys::default();
-            partitions.group(partition, &mut grouper, &mut journeys);
+            let (mut journeys, mut buffer) = (Journeys::default(), Vec::new());
+            let loaded = partitions.load(partition, &mut buffer).unwrap();
+            loaded.group(&mut grouper, &mut journeys);
             if ids {
-                partitions.identify(&mut journeys);
+                loaded.identify(&mut journeys);
             }
             journeys.prepare(&names);
             journeys
         };
-        let used = (0..PARTITIONS).filter(|&partition| partitions.events(partition) > 0);
+        let used = (0..partitions.count()).filter(|&partition| partitions.events(partition) > 0);
         let partitions = used.map(group).collect();
         Log { partitions, names }
     }

@@ -1,7 +1,5 @@
 //! Events as columns, before they are scattered into partitions.
 
-use std::ops::Range;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -64,61 +62,34 @@ impl Columns {
         self.time.is_empty()
     }
 
+    /// Has `work` done to every column but the amounts, always in the same order.
+    pub fn visit(&self, work: &mut impl Visit) {
+        work.column(&self.time);
+        work.column(&self.session);
+        work.column(&self.bits);
+        work.column(&self.event);
+        work.column(&self.page);
+        self.dimensions.iter().for_each(|column| work.column(column));
+    }
+
+    /// The same with columns that `work` may change.
+    pub fn visit_mut(&mut self, work: &mut impl VisitMut) {
+        work.column(&mut self.time);
+        work.column(&mut self.session);
+        work.column(&mut self.bits);
+        work.column(&mut self.event);
+        work.column(&mut self.page);
+        self.dimensions.iter_mut().for_each(|column| work.column(column));
+    }
+
+    fn visit_all(&mut self, work: &mut impl VisitMut) {
+        self.visit_mut(work);
+        work.column(&mut self.value);
+    }
+
     /// Empties all columns and keeps their memory.
     pub fn clear(&mut self) {
-        self.time.clear();
-        self.event.clear();
-        self.page.clear();
-        self.session.clear();
-        self.value.clear();
-        self.dimensions.iter_mut().for_each(Vec::clear);
-        self.bits.clear();
-    }
-
-    /// Bytes that the columns of one event take.
-    pub fn row_bytes(&self) -> usize {
-        let codes =
-            [&self.event, &self.page].into_iter().chain(&self.dimensions).filter(|column| !column.is_empty()).count();
-        let words = [self.session.is_empty(), self.value.is_empty(), self.bits.is_empty()];
-        8 + 4 * codes + 8 * words.into_iter().filter(|empty| !empty).count()
-    }
-
-    /// Makes room for `len` events in the columns that `like` has.
-    pub fn resize_like(&mut self, like: &Columns, len: usize) {
-        fn resize<T: Copy + Default>(column: &mut Vec<T>, like: &[T], len: usize) {
-            column.resize(if like.is_empty() { 0 } else { len }, T::default());
-        }
-        resize(&mut self.time, &like.time, len);
-        resize(&mut self.event, &like.event, len);
-        resize(&mut self.page, &like.page, len);
-        resize(&mut self.session, &like.session, len);
-        resize(&mut self.value, &like.value, len);
-        self.dimensions.resize_with(like.dimensions.len(), Vec::new);
-        for (column, like) in self.dimensions.iter_mut().zip(&like.dimensions) {
-            resize(column, like, len);
-        }
-        resize(&mut self.bits, &like.bits, len);
-    }
-
-    /// Moves the events `rows` of `from` to the places `to`, which must be inside this batch.
-    pub fn scatter(&mut self, from: &Columns, rows: Range<usize>, to: &[u32]) {
-        fn scatter<T: Copy>(column: &mut [T], from: &[T], rows: &Range<usize>, to: &[u32]) {
-            if from.is_empty() {
-                return;
-            }
-            for (&value, &place) in from[rows.clone()].iter().zip(to) {
-                column[place as usize] = value;
-            }
-        }
-        scatter(&mut self.time, &from.time, &rows, to);
-        scatter(&mut self.event, &from.event, &rows, to);
-        scatter(&mut self.page, &from.page, &rows, to);
-        scatter(&mut self.session, &from.session, &rows, to);
-        scatter(&mut self.value, &from.value, &rows, to);
-        for (column, from) in self.dimensions.iter_mut().zip(&from.dimensions) {
-            scatter(column, from, &rows, to);
-        }
-        scatter(&mut self.bits, &from.bits, &rows, to);
+        self.visit_all(&mut Clear);
     }
 
     /// Replaces the columns by the events of `from` at the places `rows`, in that order.
@@ -143,42 +114,119 @@ impl Columns {
 
     /// Puts the events from `start` on into the given order: place `i` gets the event of place `order[i]`.
     pub fn permute(&mut self, start: usize, order: &[u32]) {
-        fn permute<T: Copy>(column: &mut [T], start: usize, order: &[u32]) {
-            if column.is_empty() {
-                return;
-            }
-            let moved: Vec<T> = order.iter().map(|&from| column[from as usize]).collect();
-            column[start..start + order.len()].copy_from_slice(&moved);
-        }
-        permute(&mut self.time, start, order);
-        permute(&mut self.event, start, order);
-        permute(&mut self.page, start, order);
-        permute(&mut self.session, start, order);
-        permute(&mut self.value, start, order);
-        for column in &mut self.dimensions {
-            permute(column, start, order);
-        }
-        permute(&mut self.bits, start, order);
+        self.visit_all(&mut Permute { start, order });
     }
 
     /// Appends copies of the events at the places `order`.
     pub fn append(&mut self, order: &[u32]) {
-        fn append<T: Copy>(column: &mut Vec<T>, order: &[u32]) {
-            if column.is_empty() {
-                return;
-            }
-            column.reserve(order.len());
-            for &from in order {
-                column.push(column[from as usize]);
-            }
+        self.visit_all(&mut Append { order });
+    }
+}
+
+/// What a column holds: whole numbers, each of which is one of 64 bits too.
+pub trait Number: Copy {
+    /// The number as one of 64 bits without sign.
+    fn word(self) -> u64;
+    /// The number that is `word`.
+    fn of(word: u64) -> Self;
+}
+
+impl Number for u64 {
+    #[inline]
+    fn word(self) -> u64 {
+        self
+    }
+
+    #[inline]
+    fn of(word: u64) -> Self {
+        word
+    }
+}
+
+impl Number for i64 {
+    #[inline]
+    fn word(self) -> u64 {
+        self as u64
+    }
+
+    #[inline]
+    fn of(word: u64) -> Self {
+        word as i64
+    }
+}
+
+impl Number for Code {
+    #[inline]
+    fn word(self) -> u64 {
+        u64::from(self)
+    }
+
+    #[inline]
+    fn of(word: u64) -> Self {
+        word as Code
+    }
+}
+
+impl Number for Shape {
+    #[inline]
+    fn word(self) -> u64 {
+        self as u64
+    }
+
+    #[inline]
+    fn of(word: u64) -> Self {
+        Shape::ALL[word as usize]
+    }
+}
+
+/// Something that is done to columns one by one, whatever they hold.
+pub trait Visit {
+    /// Does it to the next column; empty if no question needs it.
+    fn column<T: Number>(&mut self, column: &[T]);
+}
+
+/// Something that changes columns one by one, whatever they hold.
+pub trait VisitMut {
+    /// Does it to the next column; empty if no question needs it.
+    fn column<T: Number>(&mut self, column: &mut Vec<T>);
+}
+
+struct Clear;
+
+impl VisitMut for Clear {
+    fn column<T: Number>(&mut self, column: &mut Vec<T>) {
+        column.clear();
+    }
+}
+
+struct Permute<'a> {
+    start: usize,
+    order: &'a [u32],
+}
+
+impl VisitMut for Permute<'_> {
+    fn column<T: Number>(&mut self, column: &mut Vec<T>) {
+        if column.is_empty() {
+            return;
         }
-        append(&mut self.time, order);
-        append(&mut self.event, order);
-        append(&mut self.page, order);
-        append(&mut self.session, order);
-        append(&mut self.value, order);
-        self.dimensions.iter_mut().for_each(|column| append(column, order));
-        append(&mut self.bits, order);
+        let moved: Vec<T> = self.order.iter().map(|&from| column[from as usize]).collect();
+        column[self.start..self.start + self.order.len()].copy_from_slice(&moved);
+    }
+}
+
+struct Append<'a> {
+    order: &'a [u32],
+}
+
+impl VisitMut for Append<'_> {
+    fn column<T: Number>(&mut self, column: &mut Vec<T>) {
+        if column.is_empty() {
+            return;
+        }
+        column.reserve(self.order.len());
+        for &from in self.order {
+            column.push(column[from as usize]);
+        }
     }
 }
 
@@ -246,31 +294,6 @@ impl Keys {
         self.wide.clear();
         self.ids = IdArena::default();
     }
-
-    /// Bytes that the key of one event takes.
-    pub fn row_bytes(&self) -> usize {
-        8 + usize::from(!self.shapes.is_empty()) + 4 * usize::from(!self.wide.is_empty())
-    }
-
-    /// The keys in another order: key `i` goes to place `to[i]`.
-    pub fn scattered(&mut self, to: &[u32]) -> Keys {
-        fn scattered<T: Copy>(column: &[T], filler: T, to: &[u32]) -> Vec<T> {
-            let mut moved = vec![filler; column.len()];
-            for (&value, &place) in column.iter().zip(to) {
-                moved[place as usize] = value;
-            }
-            moved
-        }
-        let mut ids = std::mem::take(&mut self.ids);
-        ids.close();
-        Keys {
-            key: scattered(&self.key, 0, to),
-            shape: self.shape,
-            shapes: scattered(&self.shapes, Shape::Text, to),
-            wide: scattered(&self.wide, 0, to),
-            ids,
-        }
-    }
 }
 
 /// Distinct wide ids, each stored once.
@@ -304,16 +327,9 @@ impl IdArena {
         slice(&self.bytes, &self.ends, place)
     }
 
-    /// Forgets how to find ids by text and keeps what is needed to read them.
-    pub fn close(&mut self) {
-        self.table = HashTable::new();
-        self.bytes.shrink_to_fit();
-        self.ends.shrink_to_fit();
-    }
-
-    /// Bytes of the ids alone, without what finds them.
-    pub fn text_bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * 4
+    /// How many ids there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
 
     pub fn bytes(&self) -> usize {

@@ -15,8 +15,7 @@ mod texts;
 mod timestamp;
 
 pub use account::{Account, FirstReject};
-pub(crate) use batch::IdArena;
-pub use batch::{Columns, EventBatch, Keys};
+pub use batch::{Columns, EventBatch, Keys, Number, Visit, VisitMut};
 pub(crate) use columns::{Mapping, by_name, find, position};
 pub use columns::{Role, Roles, Scan};
 pub use decode::Reading;

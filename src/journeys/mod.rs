@@ -1,17 +1,20 @@
 //! Whole visitors, in order, cut into sessions: what every question folds over.
 
+mod block;
 mod names;
 mod partition;
 mod sessionize;
+mod store;
 mod view;
 
 pub use crate::events::{
     Account, Comparison, Condition, DAY, Group, NodeKind, NodeRule, PageViews, SECOND, glob, instant,
 };
 pub use names::{Names, Needs};
-pub use partition::{Arrival, Grouper, PARTITIONS, Partitions, Scatter, Store};
+pub use partition::Grouper;
 use sessionize::Cuts;
 pub use sessionize::{SessionRule, TimeoutEdge};
+pub use store::{Arrival, Loaded, Partitions, Scatter, Store};
 pub use view::{Place, Repeats, View};
 
 use crate::events::Columns;
@@ -36,18 +39,11 @@ pub struct Journeys {
 #[derive(Clone, Copy, Debug)]
 pub struct VisitorKey {
     pub(crate) shape: Shape,
-    /// For ids that do not fit into a number: which piece of the log holds the id, and where.
-    pub(crate) piece: u32,
+    /// For ids that do not fit into a number: which block of the partition holds the id, and where.
+    pub(crate) block: u32,
     pub(crate) id: u32,
     /// The number itself, or a stable hash of the id.
     pub(crate) key: u64,
-}
-
-impl VisitorKey {
-    #[inline]
-    fn is_narrow(self) -> bool {
-        matches!(self.shape, Shape::Decimal | Shape::Hex16)
-    }
 }
 
 impl Journeys {

@@ -1,127 +1,15 @@
-//! Events → partitions of whole visitors: scatter on arrival, group and order on demand.
+//! A partition → its visitors: numbered densely, scattered stably, and sorted only where times went back.
 //!
-//! No event is ever compared with an event of another visitor. A split is scattered by the visitor's stable hash with one histogram
-//! and one pass per column. A partition then numbers its visitors densely, scatters stably once more, and sorts only the visitors
-//! whose times went back.
+//! No event is ever compared with an event of another visitor.
 
 use std::hash::BuildHasher;
-use std::sync::Mutex;
 
 use foldhash::fast::RandomState;
 
-use super::{Journeys, Names, VisitorKey};
-use crate::budget::Budget;
-use crate::error::Result;
-use crate::events::{Columns, EventBatch, IdArena, Keys};
-use crate::ids::{Shape, place_hash};
-use crate::sync::{lock, unlocked};
-
-/// Number of partitions: small enough that scattering stays in the cache, large enough that one partition does.
-pub const PARTITIONS: usize = 256;
-
-const SHIFT: u32 = 64 - PARTITIONS.ilog2();
-
-/// Where a part of the log belongs in its order: file, split, part of the split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Arrival {
-    /// The number of the file among the inputs, from 0.
-    pub file: u32,
-    /// The number of the split in its file.
-    pub split: u32,
-    /// The number of the part in its split, from 0: large splits are stored in several.
-    pub part: u32,
-}
-
-/// A part of the log, sorted by partition; inside a partition in the order of the log.
-#[derive(Debug)]
-struct Piece {
-    arrival: Arrival,
-    /// Begin of each partition; one more at the end.
-    starts: Vec<u32>,
-    events: EventBatch,
-}
-
-/// All events read so far.
-#[derive(Debug, Default)]
-pub struct Store {
-    pieces: Mutex<Vec<Piece>>,
-}
-
-/// One thread's scratch for scattering.
-#[derive(Default)]
-pub struct Scatter {
-    partition: Vec<u16>,
-    to: Vec<u32>,
-}
-
-impl Store {
-    /// Takes in a part of the log and empties `batch`. Counts its memory.
-    pub fn add(&self, arrival: Arrival, batch: &mut EventBatch, scatter: &mut Scatter, budget: &Budget) -> Result<()> {
-        if batch.columns.is_empty() {
-            batch.clear();
-            return Ok(());
-        }
-        let rows = batch.columns.len();
-        let bytes = rows * (batch.columns.row_bytes() + batch.keys.row_bytes()) + batch.keys.ids.text_bytes();
-        budget.take(bytes + 4 * PARTITIONS, "the events")?;
-        let starts = scatter.plan(&batch.keys);
-        let mut columns = Columns::default();
-        columns.resize_like(&batch.columns, rows);
-        columns.scatter(&batch.columns, 0..rows, &scatter.to);
-        let keys = batch.keys.scattered(&scatter.to);
-        batch.clear();
-        let piece = Piece { arrival, starts, events: EventBatch { keys, columns } };
-        lock(&self.pieces).push(piece);
-        Ok(())
-    }
-
-    /// All events, put into the order of the log.
-    pub fn close(self) -> Partitions {
-        let mut pieces = unlocked(self.pieces);
-        pieces.sort_unstable_by_key(|piece| piece.arrival);
-        Partitions { pieces }
-    }
-}
-
-impl Scatter {
-    /// Finds the place of each event; returns where each partition begins.
-    fn plan(&mut self, keys: &Keys) -> Vec<u32> {
-        self.partition.clear();
-        match keys.shape {
-            Some(shape) if keys.shapes.is_empty() => {
-                self.partition.extend(keys.key.iter().map(|&key| (place_hash(shape, key) >> SHIFT) as u16));
-            }
-            _ => {
-                let both = keys.shapes.iter().zip(&keys.key);
-                self.partition.extend(both.map(|(&shape, &key)| (place_hash(shape, key) >> SHIFT) as u16));
-            }
-        }
-        let mut next = [0u32; PARTITIONS];
-        for &partition in &self.partition {
-            next[partition as usize] += 1;
-        }
-        let mut starts = Vec::with_capacity(PARTITIONS + 1);
-        let mut sum = 0;
-        for count in &mut next {
-            starts.push(sum);
-            sum += std::mem::replace(count, sum);
-        }
-        starts.push(sum);
-        self.to.clear();
-        self.to.extend(self.partition.iter().map(|&partition| {
-            let place = &mut next[partition as usize];
-            *place += 1;
-            *place - 1
-        }));
-        starts
-    }
-}
-
-/// All events of a run, by partition.
-#[derive(Debug)]
-pub struct Partitions {
-    pieces: Vec<Piece>,
-}
+use super::block::Block;
+use super::{Journeys, VisitorKey};
+use crate::events::Columns;
+use crate::ids::{Shape, VisitorId, id_text};
 
 /// One thread's scratch for grouping.
 #[derive(Default)]
@@ -132,90 +20,43 @@ pub struct Grouper {
     next: Vec<u32>,
 }
 
-impl Partitions {
-    /// How many events a partition has.
-    pub fn events(&self, partition: usize) -> usize {
-        self.pieces.iter().map(|piece| piece.rows(partition).len()).sum()
-    }
-
-    /// Bytes that grouping and preparing a partition takes beside the stored events: a copy of its columns, places, nodes, and
-    /// session bounds and visitor tables at their worst.
-    pub fn working_bytes(&self, partition: usize, names: &Names) -> usize {
-        let row = self.pieces.first().map_or(0, |piece| piece.events.columns.row_bytes());
-        // Own sessions may interleave: then each such rule has a copy of the events in the order of its sessions.
-        let copies = 1 + names.session_rules().iter().filter(|rule| rule.own).count();
-        let prepared = copies * 4 * names.node_tables().len() + 8 * names.session_rules().len();
-        // Beside each event its place; per visitor, of which there may be as many, a key and some slots of the table.
-        self.events(partition) * (row * copies + prepared + 4 + size_of::<VisitorKey>() + 16)
-    }
-
-    /// Fills `journeys` with the visitors of a partition: whole, and each in journey order.
-    pub fn group(&self, partition: usize, grouper: &mut Grouper, journeys: &mut Journeys) {
+impl Grouper {
+    /// Fills `journeys` with the visitors of the partition that consists of `blocks`: whole, and each in journey order.
+    pub fn group(&mut self, blocks: &[Block<'_>], journeys: &mut Journeys) {
         journeys.clear();
-        grouper.numbers.clear();
-        grouper.to.clear();
-        for (at, piece) in self.pieces.iter().enumerate() {
-            let keys = &piece.events.keys;
-            for row in piece.rows(partition) {
-                let id = if keys.wide.is_empty() { 0 } else { keys.wide[row] };
-                let key = VisitorKey { shape: keys.shape_of(row), piece: at as u32, id, key: keys.key[row] };
-                let number = grouper.numbers.number(key, |a, b| self.id(a) == self.id(b));
-                grouper.to.push(number);
-            }
+        self.numbers.clear();
+        self.to.clear();
+        for (at, block) in blocks.iter().enumerate() {
+            self.number(at as u32, block, blocks);
         }
-        grouper.place(&mut journeys.offsets);
-        let rows = grouper.to.len();
-        let mut from = 0;
-        for piece in &self.pieces {
-            let range = piece.rows(partition);
-            if from == 0 {
-                journeys.columns.resize_like(&piece.events.columns, rows);
-            }
-            let to = &grouper.to[from..from + range.len()];
-            from += range.len();
-            journeys.columns.scatter(&piece.events.columns, range, to);
+        self.place(&mut journeys.offsets);
+        if let Some(block) = blocks.first() {
+            block.make_room(self.to.len(), &mut journeys.columns);
         }
-        journeys.keys.clone_from(&grouper.numbers.keys);
+        let mut rest = &self.to[..];
+        for block in blocks {
+            let (to, later) = rest.split_at(block.rows());
+            block.unpack(to, &mut journeys.columns);
+            rest = later;
+        }
+        std::mem::swap(&mut journeys.keys, &mut self.numbers.keys);
         sort_visitors(&journeys.offsets, &mut journeys.columns);
     }
 
-    /// Writes the ids of the visitors into `journeys`, which this partition was grouped into.
-    pub fn identify(&self, journeys: &mut Journeys) {
-        journeys.ids = journeys.keys.iter().map(|&key| self.visitor_text(key)).collect();
-    }
-
-    fn arena(&self, key: VisitorKey) -> &IdArena {
-        &self.pieces[key.piece as usize].events.keys.ids
-    }
-
-    /// The bytes of a wide id.
-    fn id(&self, key: VisitorKey) -> &[u8] {
-        self.arena(key).get(key.id)
-    }
-
-    /// The text of a visitor's id, for people.
-    pub fn visitor_text(&self, key: VisitorKey) -> String {
-        use crate::ids::{VisitorId, id_text};
-        let id = match key.shape {
-            Shape::Decimal | Shape::Hex16 => VisitorId::Narrow(key.shape, key.key),
-            Shape::Text => VisitorId::Text(self.id(key)),
-            Shape::Hex32 | Shape::Uuid => {
-                let bytes = self.id(key).first_chunk::<16>().copied().unwrap_or_default();
-                VisitorId::Wide(key.shape, u128::from_le_bytes(bytes))
-            }
+    /// Finds the visitor of each event of block number `at`.
+    fn number(&mut self, at: u32, block: &Block<'_>, blocks: &[Block<'_>]) {
+        let Grouper { numbers, to, .. } = self;
+        if let Some((shape, keys)) = block.narrow() {
+            let number = |key| numbers.number(VisitorKey { shape, block: at, id: 0, key }, |_, _| true);
+            return to.extend(keys.map(number));
+        }
+        let id = |key: VisitorKey| blocks[key.block as usize].id(key.id);
+        let number = |(shape, key, number)| {
+            numbers.number(VisitorKey { shape, block: at, id: number, key }, |a, b| id(a) == id(b))
         };
-        id_text(id)
+        to.extend(block.keys().map(number));
     }
-}
 
-impl Piece {
-    #[inline]
-    fn rows(&self, partition: usize) -> std::ops::Range<usize> {
-        self.starts[partition] as usize..self.starts[partition + 1] as usize
-    }
-}
-
-impl Grouper {
     /// Turns the visitor of each event into its place, and says where each visitor begins.
     fn place(&mut self, offsets: &mut Vec<u32>) {
         self.next.clear();
@@ -235,6 +76,23 @@ impl Grouper {
             *place += 1;
         }
     }
+}
+
+/// Writes the ids of the visitors into `journeys`, which the partition of `blocks` was grouped into.
+pub fn identify(blocks: &[Block<'_>], journeys: &mut Journeys) {
+    journeys.ids = journeys.keys.iter().map(|&key| visitor_text(blocks, key)).collect();
+}
+
+/// The text of a visitor's id, for people.
+pub fn visitor_text(blocks: &[Block<'_>], key: VisitorKey) -> String {
+    let bytes = || blocks[key.block as usize].id(key.id);
+    id_text(match key.shape {
+        Shape::Decimal | Shape::Hex16 => VisitorId::Narrow(key.shape, key.key),
+        Shape::Text => VisitorId::Text(bytes()),
+        Shape::Hex32 | Shape::Uuid => {
+            VisitorId::Wide(key.shape, u128::from_le_bytes(bytes().first_chunk().copied().unwrap_or_default()))
+        }
+    })
 }
 
 /// Sorts the events of each visitor whose times went back, stably: equal times stay in the order of the log.
@@ -284,7 +142,7 @@ impl Numbers {
                 return self.keys.len() as u32 - 1;
             };
             let known = self.keys[number as usize];
-            if known.key == key.key && known.shape == key.shape && (key.is_narrow() || same(known, key)) {
+            if known.key == key.key && known.shape == key.shape && (key.shape.is_narrow() || same(known, key)) {
                 return number;
             }
             slot = (slot + 1) & mask;
@@ -308,15 +166,28 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::ids::VisitorId;
+    use crate::budget::Budget;
+    use crate::events::EventBatch;
+    use crate::journeys::{Arrival, Scatter, Store};
+    use crate::spill::Spill;
 
     type Grouped = std::collections::BTreeMap<String, Vec<(i64, u32)>>;
 
-    /// Groups events (visitor, time) that come in pieces, through every partition.
+    /// Groups events (visitor, time) that come in pieces, through every partition: from memory and from disk.
     fn group(pieces: &[&[(&str, i64)]]) -> Grouped {
-        let (store, budget, mut scatter) = (Store::default(), Budget::new(1 << 30), Scatter::default());
-        let mut row = 0;
+        let [memory, disk] = [1 << 30, 1 << 16].map(|budget| group_within(pieces, budget));
+        assert_eq!(memory, disk);
+        memory
+    }
+
+    fn group_within(pieces: &[&[(&str, i64)]], budget: usize) -> Grouped {
+        let (store, budget) = (Store::new(3, Arc::new(Spill::new())), Budget::new(budget));
+        // Nothing fits below half of a budget that is half used up.
+        budget.take(1 << 15, "what is there").unwrap();
+        let (mut scatter, mut row) = (Scatter::default(), 0);
         for (split, events) in pieces.iter().enumerate() {
             let mut batch = EventBatch::default();
             for (visitor, time) in *events {
@@ -329,13 +200,15 @@ mod tests {
             store.add(arrival, &mut batch, &mut scatter, &budget).unwrap();
         }
         let (partitions, mut grouper, mut journeys) = (store.close(), Grouper::default(), Journeys::default());
-        let mut all = Grouped::new();
-        for partition in 0..PARTITIONS {
-            partitions.group(partition, &mut grouper, &mut journeys);
+        let (mut all, mut buffer) = (Grouped::new(), Vec::new());
+        for partition in 0..partitions.count() {
+            let loaded = partitions.load(partition, &mut buffer).unwrap();
+            loaded.group(&mut grouper, &mut journeys);
+            loaded.identify(&mut journeys);
             for visitor in journeys.visitors() {
                 let whole = visitor.whole();
                 let events = whole.times().iter().copied().zip(whole.events().iter().copied()).collect();
-                let known = all.insert(partitions.visitor_text(journeys.keys[visitor.number()]), events);
+                let known = all.insert(visitor.id().to_owned(), events);
                 assert_eq!(known, None, "a visitor is in one partition, once");
             }
         }
@@ -373,7 +246,7 @@ mod tests {
     #[test]
     fn equal_hashes_of_different_ids_stay_apart() {
         let mut numbers = Numbers::default();
-        let key = |id| VisitorKey { shape: Shape::Text, piece: 0, id, key: 42 };
+        let key = |id| VisitorKey { shape: Shape::Text, block: 0, id, key: 42 };
         assert_eq!(numbers.number(key(0), |a, b| a.id == b.id), 0);
         assert_eq!(numbers.number(key(1), |a, b| a.id == b.id), 1);
         assert_eq!(numbers.number(key(0), |a, b| a.id == b.id), 0);

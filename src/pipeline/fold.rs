@@ -3,15 +3,15 @@
 //! Where a question writes rows, partitions are taken in their order instead and their rows are written in it: so the rows come in
 //! the same order whatever the threads, and none of them is kept.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rayon::ThreadPool;
 
 use crate::analyses::{Bound, State};
 use crate::budget::{Budget, Held};
 use crate::error::{Error, Result};
-use crate::journeys::{Grouper, Journeys, Names, PARTITIONS, Partitions};
+use crate::journeys::{Grouper, Journeys, Names, Partitions};
 use crate::reports::RowWriter;
 use crate::spill::Spill;
 use crate::sync::lock;
@@ -73,26 +73,37 @@ impl Extent {
     }
 }
 
+/// Sends the events that are in memory to disk if the visitors of the largest partition would not fit beside them.
+pub(super) fn make_room(partitions: &mut Partitions, names: &Names, filters: usize, budget: &Budget) -> Result<()> {
+    let working = |partition| partitions.working_bytes(partition, names) * (1 + filters);
+    // A quarter is for the counts.
+    let needed = (0..partitions.count()).map(working).max().unwrap_or(0).saturating_mul(4) / 3;
+    if needed > budget.free() { partitions.spill(budget) } else { Ok(()) }
+}
+
 impl Fold<'_> {
     /// Groups every partition and asks all questions of it.
     pub fn run(&self, pool: &ThreadPool) -> Result<Folded> {
         let mut order: Vec<usize> =
-            (0..PARTITIONS).filter(|&partition| self.partitions.events(partition) > 0).collect();
+            (0..self.partitions.count()).filter(|&partition| self.partitions.events(partition) > 0).collect();
         if self.questions.iter().all(|question| question.rows.is_none()) {
             order.sort_by_key(|&partition| std::cmp::Reverse(self.partitions.events(partition)));
         }
-        let (next, turns) = (AtomicUsize::new(0), Turns::default());
-        // The rest is for the visitors of the partitions, and for merging the counts of two threads.
-        let share = self.budget.free() / 4 / pool.current_num_threads();
+        let turns = Turns::default();
+        let shares = Shares::new(self, &order, pool.current_num_threads());
+        let next = Mutex::new(0);
         let parts: Vec<Result<Folded>> = pool.broadcast(|_| {
-            let mut worker = FoldWorker::new(self, share);
+            let mut worker = FoldWorker::new(self, &shares);
             loop {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&partition) = order.get(turn) else { return Ok(worker.folded) };
-                if turns.stopped() {
-                    return Ok(worker.folded);
-                }
+                // The lock is held until the partition may be worked on: so whoever waits, waits for earlier turns alone.
+                let mut next = lock(&next);
+                let turn = *next;
+                let Some(&partition) = order.get(turn).filter(|_| !turns.stopped()) else { return Ok(worker.folded) };
+                *next += 1;
+                let entered = shares.enter(self.working_bytes(partition));
+                drop(next);
                 worker.fold(partition, &turns, turn).inspect_err(|_| turns.stop())?;
+                drop(entered);
             }
         });
         let mut total: Option<Folded> = None;
@@ -106,6 +117,11 @@ impl Fold<'_> {
         total.ok_or_else(|| Error::bug("a run without threads"))
     }
 
+    /// Bytes that a partition takes while it is worked on: with a copy for each choice of events.
+    fn working_bytes(&self, partition: usize) -> usize {
+        self.partitions.working_bytes(partition, self.names) * (1 + self.filters.len())
+    }
+
     fn merge(&self, mut into: Folded, from: Folded) -> Folded {
         for ((question, into), from) in self.questions.iter().zip(&mut into.states).zip(from.states) {
             question.bound.merge(into, from);
@@ -113,6 +129,43 @@ impl Fold<'_> {
         into.all.add(from.all);
         into.filtered.iter_mut().zip(from.filtered).for_each(|(into, from)| into.add(from));
         into
+    }
+}
+
+/// How the threads share the memory that is left.
+struct Shares {
+    /// Bytes that the counts of one thread may take before they are relieved.
+    counts: usize,
+    /// Bytes that the visitors of one partition may take while all threads have one.
+    visitors: usize,
+    /// Whether there is a partition that takes more: then nobody keeps memory from one partition to the next.
+    any_larger: bool,
+    /// Read by who works on a partition, written by who must be alone for it.
+    alone: RwLock<()>,
+}
+
+/// The right to work on a partition.
+enum Entered<'a> {
+    Together { _guard: RwLockReadGuard<'a, ()> },
+    Alone { _guard: RwLockWriteGuard<'a, ()> },
+}
+
+impl Shares {
+    fn new(fold: &Fold<'_>, partitions: &[usize], threads: usize) -> Shares {
+        // The rest of a quarter is for merging the counts of two threads.
+        let (free, quarter) = (fold.budget.free(), fold.budget.free() / 4);
+        let visitors = (free - quarter) / threads;
+        let any_larger = partitions.iter().any(|&partition| fold.working_bytes(partition) > visitors);
+        Shares { counts: quarter / threads, visitors, any_larger, alone: RwLock::default() }
+    }
+
+    /// Waits until `bytes` may be taken for a partition: more than a share only when nobody else works on one.
+    fn enter(&self, bytes: usize) -> Entered<'_> {
+        if bytes > self.visitors {
+            Entered::Alone { _guard: self.alone.write().unwrap_or_else(PoisonError::into_inner) }
+        } else {
+            Entered::Together { _guard: self.alone.read().unwrap_or_else(PoisonError::into_inner) }
+        }
     }
 }
 
@@ -156,60 +209,73 @@ impl Turns {
 /// One thread that folds partitions.
 struct FoldWorker<'a> {
     fold: &'a Fold<'a>,
+    shares: &'a Shares,
+    scratch: Scratch,
+    folded: Folded,
+    states_held: Held<'a>,
+    working: Held<'a>,
+    /// The most bytes that the scratch was used for.
+    most: usize,
+}
+
+/// What a partition is worked on in.
+#[derive(Default)]
+struct Scratch {
+    /// The events of the partition that come from disk.
+    buffer: Vec<u8>,
     grouper: Grouper,
     /// All events of the partition.
     journeys: Journeys,
     /// The events of the partition that each filter leaves.
     filtered: Vec<Journeys>,
-    folded: Folded,
-    states_held: Held<'a>,
-    working: Held<'a>,
-    /// The most bytes that a partition took.
-    most: usize,
-    /// The bytes that the counts may take before they are relieved.
-    share: usize,
+}
+
+impl Scratch {
+    fn journeys(&self, question: &FoldQuestion) -> &Journeys {
+        question.filter.map_or(&self.journeys, |filter| &self.filtered[filter])
+    }
 }
 
 impl<'a> FoldWorker<'a> {
-    fn new(fold: &'a Fold<'a>, share: usize) -> Self {
-        let filters = fold.filters.len();
+    fn new(fold: &'a Fold<'a>, shares: &'a Shares) -> Self {
         let folded = Folded {
             states: fold.questions.iter().map(|question| question.bound.start()).collect(),
             all: Extent::default(),
-            filtered: vec![Extent::default(); filters],
+            filtered: vec![Extent::default(); fold.filters.len()],
         };
         FoldWorker {
-            grouper: Grouper::default(),
-            journeys: Journeys::default(),
-            filtered: (0..filters).map(|_| Journeys::default()).collect(),
+            scratch: Scratch::default(),
             folded,
             states_held: Held::new(fold.budget, "the counts of the answers"),
             working: Held::new(fold.budget, "the visitors of one partition"),
             most: 0,
-            share,
             fold,
+            shares,
         }
     }
 
     fn fold(&mut self, partition: usize, turns: &Turns, turn: usize) -> Result<()> {
         let Fold { partitions, names, questions, .. } = *self.fold;
         if partitions.events(partition) > u32::MAX as usize / 4 {
-            return Err(Error::limit("more than a billion events fall into one of the 256 partitions of visitors")
+            return Err(Error::limit("more than a billion events fall into one partition of visitors")
                 .hint("ask for a part of the log at a time, with --from and --to"));
         }
         // The scratch keeps the size of the largest partition.
-        let bytes = partitions.working_bytes(partition, names) * (1 + self.filtered.len());
-        self.most = self.most.max(bytes);
+        self.most = self.most.max(self.fold.working_bytes(partition));
         self.working.hold(self.most)?;
-        self.group(partition);
+        self.group(partition)?;
         for (question, state) in questions.iter().zip(&mut self.folded.states) {
-            let journeys = question.filter.map_or(&self.journeys, |filter| &self.filtered[filter]);
-            question.bound.fold(state, journeys, names)?;
+            question.bound.fold(state, self.scratch.journeys(question), names)?;
         }
         if questions.iter().any(|question| question.rows.is_some()) {
             turns.take(turn, || self.write())?;
         }
-        if self.states_bytes() > self.share {
+        if self.shares.any_larger {
+            self.scratch = Scratch::default();
+            self.most = 0;
+            self.working.hold(0)?;
+        }
+        if self.states_bytes() > self.shares.counts {
             for (question, state) in questions.iter().zip(&mut self.folded.states) {
                 question.bound.relieve(state, self.fold.spill)?;
             }
@@ -223,28 +289,31 @@ impl<'a> FoldWorker<'a> {
     }
 
     /// Groups a partition, and once more what each filter leaves of it.
-    fn group(&mut self, partition: usize) {
+    fn group(&mut self, partition: usize) -> Result<()> {
         let Fold { partitions, names, filters, ids, .. } = *self.fold;
-        partitions.group(partition, &mut self.grouper, &mut self.journeys);
+        let Scratch { buffer, grouper, journeys, filtered } = &mut self.scratch;
+        let loaded = partitions.load(partition, buffer)?;
+        loaded.group(grouper, journeys);
         if ids {
-            partitions.identify(&mut self.journeys);
+            loaded.identify(journeys);
         }
-        for ((&filter, part), extent) in filters.iter().zip(&mut self.filtered).zip(&mut self.folded.filtered) {
-            self.journeys.filter(filter, part);
+        filtered.resize_with(filters.len(), Journeys::default);
+        for ((&filter, part), extent) in filters.iter().zip(filtered).zip(&mut self.folded.filtered) {
+            journeys.filter(filter, part);
             part.prepare(names);
             extent.count(part, names);
         }
-        self.journeys.prepare(names);
-        self.folded.all.count(&self.journeys, names);
+        journeys.prepare(names);
+        self.folded.all.count(journeys, names);
+        Ok(())
     }
 
     /// Writes the rows of the partition.
     fn write(&self) -> Result<()> {
         for question in self.fold.questions {
             let (Some(rows), Some(writer)) = (question.bound.rows(), &question.rows) else { continue };
-            let journeys = question.filter.map_or(&self.journeys, |filter| &self.filtered[filter]);
             let mut writer = lock(writer);
-            rows.write(journeys, self.fold.names, &mut |batch| writer.write(&batch))?;
+            rows.write(self.scratch.journeys(question), self.fold.names, &mut |batch| writer.write(&batch))?;
         }
         Ok(())
     }

@@ -26,13 +26,14 @@ pub(super) fn read(
     pool: &ThreadPool,
     files: &[OpenFile],
     reading: &Reading,
+    store: Store,
     budget: &Budget,
     progress: &Progress,
 ) -> Result<Read> {
     let dictionaries = Dictionaries::new(reading.scan.dimensions.len());
     let work = ReadWork {
         slots: files.iter().map(|_| Mutex::new(Slot::Waiting)).collect(),
-        store: Store::default(),
+        store,
         failure: Failure::default(),
         files,
         budget,
@@ -108,7 +109,7 @@ impl ReadWork<'_> {
                 let mut raw = raw?;
                 decoder.derive(&mut raw, &self.files[file].mapping).map_err(|error| self.named(file, error))?;
                 let before = batch.columns.len();
-                held.hold(raw.held_bytes() + batch.held_bytes())?;
+                held.hold(raw.held_bytes() + batch.held_bytes() + scatter.held_bytes())?;
                 let decoded = decoder.decode(file, &raw, &self.files[file].mapping, batch);
                 decoded.map_err(|error| self.named(file, error))?;
                 self.progress.bytes.fetch_add(raw.bytes, Ordering::Relaxed);

@@ -1,0 +1,449 @@
+//! How events lie between the two passes: packed, those of one partition together.
+//!
+//! A piece of the log is a row of blocks, one per partition. A block has one column after the other, each as wide as the largest number
+//! of the piece in it needs: few logs have more than 255 names of events. Amounts, which most events lack, are listed with the row that
+//! has them where that is shorter. Ids that are not numbers stand at the end, each once per block. In memory and on disk the bytes are
+//! the same.
+
+use crate::events::{Columns, EventBatch, Keys, Number, Visit, VisitMut};
+use crate::ids::{NO_VALUE, Shape, place_hash};
+
+/// How the blocks of a piece are laid out: the same for all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// The shape of all ids, if there is but one.
+    shape: Shape,
+    /// Bytes per event of each column in the order of [`Packer::pack`]; 0 for a column that is not there.
+    widths: Vec<u8>,
+    amounts: Amounts,
+    /// Whether some ids are no numbers.
+    ids: bool,
+}
+
+/// How the amounts of a piece are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Amounts {
+    /// No question needs them.
+    #[default]
+    Absent,
+    /// Every event has its own.
+    Dense,
+    /// Those that there are, with their rows.
+    Listed,
+}
+
+/// Bytes of an amount and its row.
+const LISTED: usize = 12;
+/// Bytes before the columns of a block that has listed amounts or ids: how many of each.
+const HEAD: usize = 8;
+
+impl Layout {
+    fn of(batch: &EventBatch) -> Layout {
+        let EventBatch { keys, columns } = batch;
+        let mut widths = Widths(vec![8, u8::from(!keys.shapes.is_empty())]);
+        widths.column(&keys.wide);
+        columns.visit(&mut widths);
+        let present = columns.value.iter().filter(|value| **value != NO_VALUE).count();
+        let amounts = match columns.value.len() {
+            0 => Amounts::Absent,
+            rows if present * LISTED < rows * 8 => Amounts::Listed,
+            _ => Amounts::Dense,
+        };
+        Layout { shape: keys.shape.unwrap_or_default(), widths: widths.0, amounts, ids: !keys.wide.is_empty() }
+    }
+
+    /// Bytes per event, listed amounts and ids left out.
+    fn row(&self) -> usize {
+        let dense = if self.amounts == Amounts::Dense { 8 } else { 0 };
+        self.widths.iter().map(|width| usize::from(*width)).sum::<usize>() + dense
+    }
+
+    /// Bytes per event of the columns that the blocks are unpacked into.
+    pub fn unpacked_row(&self) -> usize {
+        let (words, codes) = self.widths[VISITOR..].split_at(WORDS);
+        let present = |widths: &[u8]| widths.iter().filter(|width| **width != 0).count();
+        8 * (present(words) + usize::from(self.amounts != Amounts::Absent)) + 4 * present(codes)
+    }
+
+    fn has_head(&self) -> bool {
+        self.ids || self.amounts == Amounts::Listed
+    }
+}
+
+/// How many bytes the numbers of each column need.
+struct Widths(Vec<u8>);
+
+impl Visit for Widths {
+    fn column<T: Number>(&mut self, column: &[T]) {
+        let most = column.iter().fold(0, |most, value| most.max(value.word()));
+        let width = match most {
+            _ if column.is_empty() => 0,
+            0..=0xFF => 1,
+            0x100..=0xFFFF => 2,
+            0x1_0000..=0xFFFF_FFFF => 4,
+            _ => 8,
+        };
+        self.0.push(width);
+    }
+}
+
+/// Where a block begins in its piece.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// The number of its first event among those of the piece.
+    pub row: u32,
+    /// The place of its first byte.
+    pub byte: u32,
+}
+
+/// One thread's scratch for packing.
+#[derive(Default)]
+pub struct Packer {
+    /// The partition of each event.
+    partitions: Vec<u16>,
+    /// How many events, listed amounts, ids and bytes of ids each partition has.
+    totals: Vec<Total>,
+    /// Where the next bytes of each partition go.
+    cursors: Vec<u32>,
+    ids: LocalIds,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    rows: u32,
+    amounts: u32,
+    ids: u32,
+    id_bytes: u32,
+}
+
+impl Packer {
+    /// Finds the partition of each event and how the blocks will lie: `starts` gets the begin of each, and one more at the end.
+    pub fn plan(&mut self, batch: &EventBatch, bits: u32, starts: &mut Vec<Start>) -> Layout {
+        let layout = Layout::of(batch);
+        self.place(&batch.keys, bits);
+        self.totals.clear();
+        self.totals.resize(1 << bits, Total::default());
+        for &partition in &self.partitions {
+            self.totals[partition as usize].rows += 1;
+        }
+        if layout.amounts == Amounts::Listed {
+            for (&partition, _) in self.partitions.iter().zip(&batch.columns.value).filter(|(_, value)| **value != NO_VALUE)
+            {
+                self.totals[partition as usize].amounts += 1;
+            }
+        }
+        if layout.ids {
+            self.ids.find(&batch.keys, &self.partitions, &mut self.totals);
+        }
+        let mut next = Start::default();
+        for total in &self.totals {
+            starts.push(next);
+            let listed = total.amounts as usize * LISTED + total.ids as usize * 4 + total.id_bytes as usize;
+            let head = if layout.has_head() { HEAD } else { 0 };
+            next.row += total.rows;
+            // A batch of the longest ids stays below 4 GiB.
+            next.byte += (total.rows as usize * layout.row() + head + listed) as u32;
+        }
+        starts.push(next);
+        layout
+    }
+
+    fn place(&mut self, keys: &Keys, bits: u32) {
+        // A shift by all 64 bits would be none.
+        let partition = |shape, key| (place_hash(shape, key) >> 1 >> (63 - bits)) as u16;
+        self.partitions.clear();
+        match keys.shape {
+            Some(shape) if keys.shapes.is_empty() => {
+                self.partitions.extend(keys.key.iter().map(|&key| partition(shape, key)));
+            }
+            _ => {
+                let both = keys.shapes.iter().zip(&keys.key);
+                self.partitions.extend(both.map(|(&shape, &key)| partition(shape, key)));
+            }
+        }
+    }
+
+    /// Writes all blocks of `batch` as they were planned into `bytes`, which must have room for them.
+    pub fn pack(&mut self, batch: &EventBatch, layout: &Layout, starts: &[Start], bytes: &mut [u8]) {
+        let EventBatch { keys, columns } = batch;
+        self.cursors.clear();
+        self.cursors.extend(starts.iter().map(|start| start.byte));
+        let mut put = Put { bytes, cursors: &mut self.cursors, partitions: &self.partitions, widths: &layout.widths };
+        if layout.has_head() {
+            self.totals.iter().enumerate().for_each(|(partition, total)| {
+                put.at(partition, &total.amounts.to_le_bytes());
+                put.at(partition, &total.ids.to_le_bytes());
+            });
+        }
+        put.column(&keys.key);
+        put.column(&keys.shapes);
+        put.column(if layout.ids { &self.ids.of_event } else { &keys.wide });
+        columns.visit(&mut put);
+        match layout.amounts {
+            Amounts::Absent => {}
+            Amounts::Dense => put.numbers::<i64, 8>(&columns.value),
+            Amounts::Listed => put.listed(&columns.value),
+        }
+        if layout.ids {
+            self.ids.write(keys, &mut put);
+        }
+    }
+}
+
+/// Puts numbers behind what each partition has already: so each column follows the one before it.
+struct Put<'a> {
+    bytes: &'a mut [u8],
+    cursors: &'a mut [u32],
+    partitions: &'a [u16],
+    widths: &'a [u8],
+}
+
+impl Visit for Put<'_> {
+    fn column<T: Number>(&mut self, column: &[T]) {
+        let Some((&width, rest)) = self.widths.split_first() else { return };
+        self.widths = rest;
+        match width {
+            0 => {}
+            1 => self.numbers::<T, 1>(column),
+            2 => self.numbers::<T, 2>(column),
+            4 => self.numbers::<T, 4>(column),
+            _ => self.numbers::<T, 8>(column),
+        }
+    }
+}
+
+impl Put<'_> {
+    fn numbers<T: Number, const WIDTH: usize>(&mut self, column: &[T]) {
+        for (&partition, value) in self.partitions.iter().zip(column) {
+            let cursor = &mut self.cursors[partition as usize];
+            let at = *cursor as usize;
+            self.bytes[at..at + WIDTH].copy_from_slice(&value.word().to_le_bytes()[..WIDTH]);
+            *cursor += WIDTH as u32;
+        }
+    }
+
+    fn listed(&mut self, values: &[i64]) {
+        let mut rows = vec![0u32; self.cursors.len()];
+        for (&partition, &value) in self.partitions.iter().zip(values) {
+            let row = &mut rows[partition as usize];
+            if value != NO_VALUE {
+                let cursor = &mut self.cursors[partition as usize];
+                let at = *cursor as usize;
+                self.bytes[at..at + 4].copy_from_slice(&row.to_le_bytes());
+                self.bytes[at + 4..at + LISTED].copy_from_slice(&value.to_le_bytes());
+                *cursor += LISTED as u32;
+            }
+            *row += 1;
+        }
+    }
+
+    fn at(&mut self, partition: usize, bytes: &[u8]) {
+        let cursor = &mut self.cursors[partition];
+        let at = *cursor as usize;
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        *cursor += bytes.len() as u32;
+    }
+}
+
+/// The ids of a batch that are no numbers, numbered anew in each partition.
+#[derive(Default)]
+struct LocalIds {
+    /// For each event the number of its id in its partition; 0 if the id is a number.
+    of_event: Vec<u32>,
+    /// The number of each id of the batch, [`LocalIds::NEW`] before it is met.
+    numbers: Vec<u32>,
+    /// The ids in the order in which they are met, and their partitions.
+    met: Vec<(u16, u32)>,
+}
+
+impl LocalIds {
+    const NEW: u32 = u32::MAX;
+
+    fn find(&mut self, keys: &Keys, partitions: &[u16], totals: &mut [Total]) {
+        self.of_event.clear();
+        self.met.clear();
+        self.numbers.clear();
+        self.numbers.resize(keys.ids.len(), Self::NEW);
+        for (row, (&partition, &id)) in partitions.iter().zip(&keys.wide).enumerate() {
+            if keys.shape_of(row).is_narrow() {
+                self.of_event.push(0);
+                continue;
+            }
+            let number = &mut self.numbers[id as usize];
+            if *number == Self::NEW {
+                let total = &mut totals[partition as usize];
+                *number = total.ids;
+                total.ids += 1;
+                total.id_bytes += keys.ids.get(id).len() as u32;
+                self.met.push((partition, id));
+            }
+            self.of_event.push(*number);
+        }
+    }
+
+    /// First where each id of a block ends, then the ids.
+    fn write(&self, keys: &Keys, put: &mut Put<'_>) {
+        let mut ends = vec![0u32; put.cursors.len()];
+        for &(partition, id) in &self.met {
+            let end = &mut ends[partition as usize];
+            *end += keys.ids.get(id).len() as u32;
+            put.at(partition as usize, &end.to_le_bytes());
+        }
+        for &(partition, id) in &self.met {
+            put.at(partition as usize, keys.ids.get(id));
+        }
+    }
+}
+
+/// The events of one partition in one piece, as they were packed.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    layout: &'a Layout,
+    rows: usize,
+    amounts: usize,
+    ids: usize,
+    /// Behind the head.
+    bytes: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    /// `bytes` are those of a block of `rows` events.
+    pub fn new(layout: &'a Layout, rows: usize, bytes: &'a [u8]) -> Block<'a> {
+        if !layout.has_head() || rows == 0 {
+            return Block { layout, rows, amounts: 0, ids: 0, bytes };
+        }
+        let (head, bytes) = bytes.split_at(HEAD);
+        let count = |at: usize| number::<4>(&head[at..]) as usize;
+        Block { layout, rows, amounts: count(0), ids: count(4), bytes }
+    }
+
+    /// How many events it has.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The shape of all ids, if they are numbers of one shape, and the numbers.
+    pub fn narrow(&self) -> Option<(Shape, impl Iterator<Item = u64> + use<'a>)> {
+        let one = self.layout.widths[1] == 0 && !self.layout.ids;
+        one.then(|| (self.layout.shape, self.column(0).as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes))))
+    }
+
+    /// For each event the shape of its id, the id's number or stable hash, and if it is no number which of the block's ids it is.
+    pub fn keys(&self) -> impl Iterator<Item = (Shape, u64, u32)> + use<'a> {
+        let block = *self;
+        let [keys, shapes, ids] = [0, 1, 2].map(|column| self.column(column));
+        let width = usize::from(self.layout.widths[2]);
+        (0..self.rows).map(move |row| {
+            let shape = shapes.get(row).map_or(block.layout.shape, |shape| Shape::of(u64::from(*shape)));
+            let id = if width == 0 { 0 } else { word(&ids[row * width..(row + 1) * width]) };
+            (shape, number::<8>(&keys[row * 8..]), id as u32)
+        })
+    }
+
+    /// The bytes of an id of the block.
+    pub fn id(&self, number: u32) -> &'a [u8] {
+        let ends = self.rows * self.layout.row() + self.amounts * LISTED;
+        let end = |number: usize| self::number::<4>(&self.bytes[ends + number * 4..]) as usize;
+        let number = number as usize;
+        let start = if number == 0 { 0 } else { end(number - 1) };
+        let texts = &self.bytes[ends + self.ids * 4..];
+        &texts[start..end(number)]
+    }
+
+    /// Writes event `i` of the block to the place `to[i]` of columns that have room for it.
+    pub fn unpack(&self, to: &[u32], columns: &mut Columns) {
+        let before = self.layout.widths[..VISITOR].iter().map(|width| usize::from(*width)).sum::<usize>() * self.rows;
+        let mut take = Take { widths: &self.layout.widths[VISITOR..], bytes: &self.bytes[before..], to };
+        columns.visit_mut(&mut take);
+        match self.layout.amounts {
+            Amounts::Absent => {}
+            Amounts::Dense => take.numbers::<i64, 8>(&mut columns.value),
+            Amounts::Listed => {
+                for &place in to {
+                    columns.value[place as usize] = NO_VALUE;
+                }
+                for entry in take.bytes.as_chunks::<LISTED>().0.iter().take(self.amounts) {
+                    let row = number::<4>(entry) as usize;
+                    columns.value[to[row] as usize] = number::<8>(&entry[4..]) as i64;
+                }
+            }
+        }
+    }
+
+    /// Makes room for `rows` events in the columns that the block has.
+    pub fn make_room(&self, rows: usize, columns: &mut Columns) {
+        columns.dimensions.resize_with(self.layout.widths.len() - FIXED, Vec::new);
+        columns.visit_mut(&mut Room { widths: &self.layout.widths[VISITOR..], rows });
+        columns.value.resize(if self.layout.amounts == Amounts::Absent { 0 } else { rows }, NO_VALUE);
+    }
+
+    fn column(&self, column: usize) -> &'a [u8] {
+        let widths = &self.layout.widths;
+        let before = widths[..column].iter().map(|width| usize::from(*width)).sum::<usize>() * self.rows;
+        &self.bytes[before..][..usize::from(widths[column]) * self.rows]
+    }
+}
+
+/// The first columns: key, shape and id of the visitor.
+const VISITOR: usize = 3;
+/// The next ones: time, session, bits.
+const WORDS: usize = 3;
+/// With event and page the columns of every layout; behind them are the dimensions.
+const FIXED: usize = VISITOR + WORDS + 2;
+
+struct Room<'a> {
+    widths: &'a [u8],
+    rows: usize,
+}
+
+impl VisitMut for Room<'_> {
+    fn column<T: Number>(&mut self, column: &mut Vec<T>) {
+        let Some((&width, rest)) = self.widths.split_first() else { return };
+        self.widths = rest;
+        column.resize(if width == 0 { 0 } else { self.rows }, T::of(0));
+    }
+}
+
+/// Takes one column after the other from the bytes of a block.
+struct Take<'a> {
+    widths: &'a [u8],
+    bytes: &'a [u8],
+    to: &'a [u32],
+}
+
+impl VisitMut for Take<'_> {
+    fn column<T: Number>(&mut self, column: &mut Vec<T>) {
+        let Some((&width, rest)) = self.widths.split_first() else { return };
+        self.widths = rest;
+        match width {
+            0 => {}
+            1 => self.numbers::<T, 1>(column),
+            2 => self.numbers::<T, 2>(column),
+            4 => self.numbers::<T, 4>(column),
+            _ => self.numbers::<T, 8>(column),
+        }
+    }
+}
+
+impl Take<'_> {
+    fn numbers<T: Number, const WIDTH: usize>(&mut self, column: &mut [T]) {
+        let (bytes, rest) = self.bytes.split_at(WIDTH * self.to.len());
+        self.bytes = rest;
+        for (bytes, &place) in bytes.as_chunks::<WIDTH>().0.iter().zip(self.to) {
+            column[place as usize] = T::of(word(bytes));
+        }
+    }
+}
+
+/// The number in the first `WIDTH` bytes.
+#[inline]
+fn number<const WIDTH: usize>(bytes: &[u8]) -> u64 {
+    word(&bytes[..WIDTH])
+}
+
+#[inline]
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
+}
