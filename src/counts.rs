@@ -3,6 +3,7 @@
 mod grid;
 mod key;
 mod runs;
+mod slots;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -11,13 +12,13 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use crate::error::Result;
 use crate::spill::Spill;
 pub use grid::Grid;
 pub use key::Key;
 pub use runs::Runs;
+use slots::{Slot, Slots};
 pub use sums::{Sums, read_number, write_number};
 
 /// A value of type `V` for each key met: always exact, whatever there is of them.
@@ -27,31 +28,16 @@ pub use sums::{Sums, read_number, write_number};
 /// place stays the same only until then: scratch beside the places (a stamp per key, say) must not outlive a visitor.
 #[derive(Debug)]
 pub struct Counts<K: Key + ?Sized, V> {
-    slots: HashTable<Slot>,
+    slots: Slots,
     hasher: RandomState,
     arena: K::Arena,
     entries: Vec<(K::Kept, V)>,
     runs: Runs<K, V>,
 }
 
-/// Half of the hash is kept, so that a growing table need not hash again, and few keys are compared in vain.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u32,
-    place: u32,
-}
-
-impl Slot {
-    /// The kept half made whole: the table looks at both ends of the number.
-    #[inline]
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }
-}
-
 impl<K: Key + ?Sized, V> Default for Counts<K, V> {
     fn default() -> Self {
-        let (slots, hasher, runs) = (HashTable::new(), RandomState::default(), Runs::default());
+        let (slots, hasher, runs) = (Slots::default(), RandomState::default(), Runs::default());
         Counts { slots, hasher, arena: K::Arena::default(), entries: Vec::new(), runs }
     }
 }
@@ -60,19 +46,61 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
     /// The place of `key` in memory, which is new if the key is. It stays the same until the next spill or merge.
     ///
     /// # Panics
-    /// If 2³² keys are in memory at one time.
+    /// If 2³² − 1 keys are in memory at one time.
     #[inline]
     pub fn place(&mut self, key: &K) -> usize {
-        let hash = (self.hasher.hash_one(key) >> 32) as u32;
-        let (entries, arena) = (&self.entries, &self.arena);
-        let same = |slot: &Slot| slot.hash == hash && K::kept(&entries[slot.place as usize].0, arena) == key;
-        if let Some(slot) = self.slots.find(Slot::spread(hash), same) {
-            return slot.place as usize;
+        self.place_of(key, self.hash(key))
+    }
+
+    #[inline]
+    fn hash(&self, key: &K) -> u32 {
+        (self.hasher.hash_one(key) >> 32) as u32
+    }
+
+    #[inline]
+    fn holds(&self, place: u32, key: &K) -> bool {
+        K::kept(&self.entries[place as usize].0, &self.arena) == key
+    }
+
+    #[inline]
+    fn place_of(&mut self, key: &K, hash: u32) -> usize {
+        if let Some(place) = self.slots.find(hash, |place| self.holds(place, key)) {
+            return place as usize;
         }
-        let place = u32::try_from(self.entries.len()).expect("fewer than 2^32 keys");
+        let place = u32::try_from(self.entries.len()).ok().filter(|place| *place != Slot::FREE);
+        let place = place.expect("fewer than 2^32 - 1 keys");
         self.entries.push((key.keep(&mut self.arena), V::default()));
-        self.slots.insert_unique(Slot::spread(hash), Slot { hash, place }, |slot| Slot::spread(slot.hash));
+        self.slots.insert(Slot { hash, place });
         place as usize
+    }
+
+    /// Gives the values of `count` keys to `each`, in their order; a new key has the default.
+    ///
+    /// The keys of a group are looked up side by side, so that they wait for the memory together: with millions of keys that is
+    /// most of what a look-up takes.
+    pub fn at_each<'k>(&mut self, count: usize, key: impl Fn(usize) -> &'k K, mut each: impl FnMut(usize, &mut V))
+    where
+        K: 'k,
+    {
+        const GROUP: usize = 32;
+        let mut slots = [(0, Slot::FREE); GROUP];
+        for first in (0..count).step_by(GROUP) {
+            let slots = &mut slots[..GROUP.min(count - first)];
+            for (slot, number) in slots.iter_mut().zip(first..) {
+                let hash = self.hash(key(number));
+                let found = self.slots.first(hash);
+                *slot = (hash, if found.hash == hash { found.place } else { Slot::FREE });
+            }
+            for ((_, place), number) in slots.iter_mut().zip(first..) {
+                if *place != Slot::FREE && !self.holds(*place, key(number)) {
+                    *place = Slot::FREE;
+                }
+            }
+            for (&(hash, place), number) in slots.iter().zip(first..) {
+                let place = if place == Slot::FREE { self.place_of(key(number), hash) } else { place as usize };
+                each(number, self.value(place));
+            }
+        }
     }
 
     /// The value at a place that [`place`](Self::place) gave.
@@ -118,7 +146,7 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
         if self.entries.is_empty() {
             return Ok(());
         }
-        self.slots = HashTable::new();
+        self.slots = Slots::default();
         let (entries, arena) = self.take_in_order();
         self.runs.write(spill, entries.iter().map(|(kept, value)| (K::kept(kept, &arena), value)))
     }
@@ -159,8 +187,7 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
 
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
-        // A hash table is at most 7/8 full and has a byte beside each slot.
-        self.slots.capacity() * 8 / 7 * (size_of::<Slot>() + 1)
+        self.slots.bytes()
             + K::arena_bytes(&self.arena)
             + self.entries.capacity() * size_of::<(K::Kept, V)>()
             + self.entries.iter().map(|(_, value)| value.bytes()).sum::<usize>()

@@ -55,7 +55,7 @@ impl Durations {
         match &mut self.0 {
             Store::Few(values) if values.len() < FEW => values.push(micros),
             Store::Runs(runs) if !runs.is_full() => runs.waiting.push(micros),
-            Store::Histogram(histogram) => histogram.add((micros, 1)),
+            Store::Histogram(histogram) => histogram.wait(micros),
             _ => {
                 self.settle();
                 self.add(micros);
@@ -64,8 +64,9 @@ impl Durations {
     }
 
     /// Adds all durations of `from`. The order of merges changes no summary.
-    pub fn merge(&mut self, from: Self) {
+    pub fn merge(&mut self, mut from: Self) {
         use Store::{Few, Histogram, Runs};
+        [&mut *self, &mut from].into_iter().for_each(Durations::settle_histogram);
         *self = match (std::mem::take(self).0, from.0) {
             (Few(values), other) | (other, Few(values)) => {
                 let mut into = Durations(other);
@@ -125,7 +126,9 @@ impl Durations {
                     + runs.sorted.capacity() * size_of::<Run>()
                     + runs.waiting.capacity() * size_of::<i64>()
             }
-            Store::Histogram(_) => size_of::<Histogram>() + Histogram::BUCKETS * size_of::<u64>(),
+            Store::Histogram(histogram) => {
+                size_of::<Histogram>() + Histogram::BUCKETS * size_of::<u64>() + histogram.waiting.capacity() * size_of::<i64>()
+            }
         }
     }
 
@@ -135,14 +138,21 @@ impl Durations {
             Store::Few(waiting) if waiting.is_empty() => return,
             Store::Few(waiting) => Box::new(Runs { sorted: Vec::new(), waiting }),
             Store::Runs(runs) => runs,
-            histogram @ Store::Histogram(_) => {
-                self.0 = histogram;
+            Store::Histogram(mut histogram) => {
+                histogram.settle();
+                self.0 = Store::Histogram(histogram);
                 return;
             }
         };
         runs.settle();
         self.0 =
             if runs.sorted.len() <= EXACT { Store::Runs(runs) } else { Store::Histogram(Box::new(runs.histogram())) };
+    }
+
+    fn settle_histogram(&mut self) {
+        if let Store::Histogram(histogram) = &mut self.0 {
+            histogram.settle();
+        }
     }
 
     /// Writes all of them, so that [`read`](Self::read) gives the same.
@@ -158,6 +168,8 @@ impl Durations {
                 numbers(0, &mut runs.into_iter());
             }
             Store::Histogram(histogram) => {
+                let mut histogram = histogram.clone();
+                histogram.settle();
                 let buckets = histogram.buckets.iter().enumerate().filter(|(_, times)| **times > 0);
                 let buckets: Vec<Run> = buckets.map(|(bucket, &times)| (bucket as i64, times)).collect();
                 numbers(1, &mut buckets.into_iter());
@@ -241,11 +253,13 @@ struct Histogram {
     count: u64,
     sum: i128,
     buckets: Vec<u64>,
+    /// Values that are not counted yet: many at once find the buckets in the cache, one by one they would not.
+    waiting: Vec<i64>,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram { count: 0, sum: 0, buckets: vec![0; Self::BUCKETS] }
+        Histogram { count: 0, sum: 0, buckets: vec![0; Self::BUCKETS], waiting: Vec::new() }
     }
 }
 
@@ -269,7 +283,23 @@ impl Histogram {
         2 * first + ((1 << shift) - 1)
     }
 
+    /// The most values that wait.
+    const WAITING: usize = 128;
+
     #[inline]
+    fn wait(&mut self, micros: i64) {
+        if self.waiting.len() >= Self::WAITING {
+            self.settle();
+        }
+        self.waiting.push(micros);
+    }
+
+    fn settle(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.drain(..).for_each(|micros| self.add((micros, 1)));
+        self.waiting = waiting;
+    }
+
     fn add(&mut self, (micros, times): Run) {
         self.count += times;
         self.sum += total((micros, times));

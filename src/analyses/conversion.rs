@@ -15,7 +15,7 @@ use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, Segm
 use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
-use crate::journeys::{Journey, Names, Needs, Place, SECOND, Unit, View, Visitor};
+use crate::journeys::{Journey, Names, Needs, SECOND, Shows, Unit, View, Visitor};
 use crate::spill::Spill;
 pub use report::{ConversionReport, GoalReport, GrainReport};
 
@@ -163,7 +163,7 @@ struct First {
 #[derive(Default)]
 struct Work {
     hits: Vec<Hit>,
-    places: Vec<Place>,
+    room: Shows,
     /// By goal.
     first: Vec<Option<First>>,
 }
@@ -237,8 +237,8 @@ impl BoundConversion {
                 }
                 let first = First { time, session: number, at };
                 work.first[goal] = work.first[goal].map_or(Some(first), |other| Some(other.min(first)));
-                self.view.look_until(session, at, &mut work.places);
-                counts.sessions.add(time - session.start_time(), work.places.len());
+                let steps = self.view.look_until(session, at, &mut work.room).nodes.len();
+                counts.sessions.add(time - session.start_time(), steps);
             }
             met |= mask;
         }
@@ -251,8 +251,7 @@ impl BoundConversion {
             let Some(first) = *first else { continue };
             let sessions = visitor.sessions(self.rule).enumerate();
             let steps = sessions.map(|(number, session)| {
-                self.view.look_until(session, first.before(session, number), &mut work.places);
-                work.places.len()
+                self.view.look_until(session, first.before(session, number), &mut work.room).nodes.len()
             });
             counts.visitors.add(first.time - begin, steps.sum());
         }

@@ -20,7 +20,7 @@ use crate::counts::{Grid, Stamps, Sums};
 use crate::durations::Durations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING, NO_VALUE};
-use crate::journeys::{Journey, Names, Needs, NodeKind, Place, Unit, View, Visitor};
+use crate::journeys::{Journey, Names, Needs, NodeKind, Shows, Unit, View, Visitor};
 use crate::spill::Spill;
 use crate::units::Top;
 pub use positions::Expected;
@@ -235,7 +235,7 @@ struct DropOffCounts {
 #[derive(Default)]
 struct Work {
     hits: Vec<Hit>,
-    places: Vec<Place>,
+    room: Shows,
     rage: Rage,
     /// Nodes that the journey at hand has had, and those before its goal.
     seen: Stamps,
@@ -336,28 +336,28 @@ impl BoundDropOff {
 
     /// Counts the places of a journey: where it is, where it goes next, and where it ends.
     fn count_path(&self, work: &mut Work, counts: &mut DropOffCounts, journey: Journey<'_>, goal: Option<usize>) {
-        self.view.look(journey, &mut work.places);
-        let Some(last) = work.places.last() else {
+        let shown = self.view.look(journey, &mut work.room);
+        let Some(&last) = shown.nodes.last() else {
             counts.without_node += 1;
             return;
         };
-        counts.at(last.node).dropped += u64::from(goal.is_none());
-        counts.positions.end(work.places.len(), goal.is_none());
+        counts.at(last).dropped += u64::from(goal.is_none());
+        counts.positions.end(shown.nodes.len(), goal.is_none());
         work.seen.next();
         let times = journey.times();
-        for (position, &place) in work.places.iter().enumerate() {
-            counts.positions.visit(position, place.node);
-            let at = counts.nodes.place(u64::from(place.node));
+        for (position, &code) in shown.nodes.iter().enumerate() {
+            counts.positions.visit(position, code);
+            let at = counts.nodes.place(u64::from(code));
             let node = counts.nodes.value(at);
             node.journeys += u64::from(work.seen.first(at));
-            let before = |back: usize| position.checked_sub(back).map(|position| work.places[position].node);
-            let came_back = before(2) == Some(place.node) && before(1) != Some(place.node);
+            let before = |back: usize| position.checked_sub(back).map(|position| shown.nodes[position]);
+            let came_back = before(2) == Some(code) && before(1) != Some(code);
             node.loops += u64::from(came_back);
-            let next = work.places.get(position + 1);
-            if let Some(next) = next {
-                node.times.add(times[next.at as usize] - times[place.at as usize]);
+            let next = shown.nodes.get(position + 1);
+            if next.is_some() {
+                node.times.add(times[shown.event(position + 1)] - times[shown.event(position)]);
             }
-            *counts.next.at(self.pair(place.node, next.map_or(END, |next| next.node))) += 1;
+            *counts.next.at(self.pair(code, next.copied().unwrap_or(END))) += 1;
         }
     }
 

@@ -19,7 +19,7 @@ use crate::counts::{Grid, Stamps, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::journeys::{Journey, Names, Needs, Shows, Unit, View, Visitor};
 use crate::reports::set_apart;
 use crate::spill::Spill;
 use crate::units::Top;
@@ -247,7 +247,7 @@ struct FlowCounts {
 
 #[derive(Default)]
 struct FlowWork {
-    places: Vec<Place>,
+    room: Shows,
     /// Nodes of columns and links that the visitor at hand has been at.
     nodes: Stamps,
     links: Stamps,
@@ -302,18 +302,18 @@ type Rows = HashMap<u64, usize, RandomState>;
 
 impl BoundFlow {
     fn count(&self, work: &mut FlowWork, counts: &mut FlowCounts, journey: Journey<'_>) {
-        self.view.look(journey, &mut work.places);
-        let start = self.start.map_or(Some(0), |start| work.places.iter().position(|place| place.node == start));
+        let nodes = self.view.look(journey, &mut work.room).nodes;
+        let start = self.start.map_or(Some(0), |start| nodes.iter().position(|node| *node == start));
         let Some(start) = start else { return };
-        let path = &work.places[start..];
+        let path = &nodes[start..];
         let depth = self.numbers.depth as usize;
-        for (position, place) in path.iter().take(depth).enumerate() {
-            let number = self.numbers.node(position, place.node);
+        for (position, &node) in path.iter().take(depth).enumerate() {
+            let number = self.numbers.node(position, node);
             let at = counts.nodes.place(number);
             let node = counts.nodes.value(at);
             node.through += 1;
             node.visitors += u64::from(work.nodes.first(at));
-            let Some(next) = path.get(position + 1) else {
+            let Some(&next) = path.get(position + 1) else {
                 node.dropped += 1;
                 return;
             };
@@ -321,7 +321,7 @@ impl BoundFlow {
                 node.beyond += 1;
                 return;
             }
-            let at = counts.links.place(self.numbers.link(number, next.node));
+            let at = counts.links.place(self.numbers.link(number, next));
             let link = counts.links.value(at);
             link.count += 1;
             link.visitors += u64::from(work.links.first(at));

@@ -14,7 +14,7 @@ use crate::counts::{Grid, Stamps, Sums};
 use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
 use crate::ids::Code;
-use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::journeys::{Journey, Names, Needs, Shows, Unit, View, Visitor};
 use crate::rates::rate;
 use crate::reports::drawing::{Drawing, DrawnLink, DrawnNode, NodeKind};
 use crate::reports::{Cell, Report, Table};
@@ -216,7 +216,7 @@ impl Seen {
 
 #[derive(Default)]
 struct GraphWork {
-    places: Vec<Place>,
+    room: Shows,
     nodes: Seen,
     transitions: Seen,
 }
@@ -287,25 +287,22 @@ impl Analysis for BoundGraph {
 
 impl BoundGraph {
     fn count(&self, work: &mut GraphWork, counts: &mut GraphCounts, journey: Journey<'_>) {
-        self.view.look(journey, &mut work.places);
-        let times = journey.times();
-        let mut previous: Option<Place> = None;
-        for &place in &work.places {
-            let at = counts.nodes.place(u64::from(place.node));
-            let node = counts.nodes.value(at);
-            work.nodes.count(at, &mut node.tally);
-            node.entries += u64::from(previous.is_none());
-            if let Some(previous) = previous {
-                let at = counts.transitions.place(self.pair(previous.node, place.node));
-                let transition = counts.transitions.value(at);
-                work.transitions.count(at, &mut transition.tally);
-                transition.times.add(times[place.at as usize] - times[previous.at as usize]);
-            }
-            previous = Some(place);
+        let shown = self.view.look(journey, &mut work.room);
+        for &node in shown.nodes {
+            let at = counts.nodes.place(u64::from(node));
+            work.nodes.count(at, &mut counts.nodes.value(at).tally);
         }
-        if let Some(last) = previous {
-            let at = counts.nodes.place(u64::from(last.node));
-            counts.nodes.value(at).exits += 1;
+        let ([first, ..], [.., last]) = (shown.nodes, shown.nodes) else { return };
+        counts.nodes.at(u64::from(*first)).entries += 1;
+        counts.nodes.at(u64::from(*last)).exits += 1;
+        let times = journey.times();
+        let mut before = times[shown.event(0)];
+        for (pair, number) in shown.nodes.windows(2).zip(1..) {
+            let at = counts.transitions.place(self.pair(pair[0], pair[1]));
+            let transition = counts.transitions.value(at);
+            work.transitions.count(at, &mut transition.tally);
+            let time = times[shown.event(number)];
+            transition.times.add(time - std::mem::replace(&mut before, time));
         }
     }
 

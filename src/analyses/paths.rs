@@ -2,6 +2,7 @@
 
 mod matrix;
 mod report;
+mod taken;
 mod top;
 
 #[cfg(test)]
@@ -13,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Counts, Grid};
+use crate::counts::Grid;
 use crate::error::{Error, Result};
-use crate::ids::Code;
-use crate::journeys::{Journey, Names, Needs, Place, Unit, View, Visitor};
+use crate::journeys::{Journey, Names, Needs, Shows, Unit, View, Visitor};
 use crate::spill::Spill;
 use crate::units::Top;
 use matrix::{BoundMatrix, Matrix};
 pub use report::{Cell, Column, Hidden, PathRow, PathsReport};
+use taken::Taken;
 use top::TopPaths;
 
 /// The question `paths`, as written.
@@ -152,8 +153,7 @@ struct BoundPaths {
 }
 
 struct PathCounts {
-    /// Journeys and distinct visitors by path.
-    paths: Counts<[Code], [u64; 2]>,
+    paths: Taken,
     journeys: u64,
     /// Journeys without a node, which have no path.
     empty: u64,
@@ -165,10 +165,7 @@ struct PathCounts {
 
 #[derive(Default)]
 struct PathWork {
-    places: Vec<Place>,
-    path: Vec<Code>,
-    /// The places of the paths that the visitor at hand took.
-    taken: Vec<usize>,
+    room: Shows,
 }
 
 impl Analysis for BoundPaths {
@@ -182,19 +179,13 @@ impl Analysis for BoundPaths {
 
     fn empty(&self) -> PathCounts {
         let cells = Grid::new(self.matrix.as_ref().map_or(0, BoundMatrix::cells));
-        PathCounts { paths: Counts::default(), journeys: 0, empty: 0, aligned: 0, cells }
+        PathCounts { paths: Taken::default(), journeys: 0, empty: 0, aligned: 0, cells }
     }
 
     fn observe(&self, work: &mut PathWork, counts: &mut PathCounts, visitor: Visitor<'_>) {
-        work.taken.clear();
+        counts.paths.next_visitor();
         for journey in visitor.journeys(self.unit) {
             self.count(work, counts, journey);
-        }
-        // No counts go to disk between the journeys of a visitor, so each of the visitor's paths is here once.
-        work.taken.sort_unstable();
-        work.taken.dedup();
-        for &place in &work.taken {
-            counts.paths.value(place)[1] += 1;
         }
     }
 
@@ -209,7 +200,7 @@ impl Analysis for BoundPaths {
     fn finish(&self, counts: PathCounts, names: &Names) -> Result<PathsReport> {
         let names = names.node_names(self.view.nodes);
         let mut top = TopPaths::new(self.top, names);
-        counts.paths.drain(|path, [count, visitors]| top.offer(path, count, visitors))?;
+        counts.paths.drain(|path, journeys, visitors| top.offer(path, journeys, visitors))?;
         let (paths, hidden) = top.finish();
         let matrix =
             self.matrix.as_ref().map(|matrix| matrix.columns(counts.cells, counts.aligned, names)).transpose()?;
@@ -229,19 +220,15 @@ impl Analysis for BoundPaths {
 
 impl BoundPaths {
     fn count(&self, work: &mut PathWork, counts: &mut PathCounts, journey: Journey<'_>) {
-        self.view.look(journey, &mut work.places);
-        work.path.clear();
-        work.path.extend(work.places.iter().map(|place| place.node));
+        let path = self.view.look(journey, &mut work.room).nodes;
         counts.journeys += 1;
         if let Some(matrix) = &self.matrix {
-            counts.aligned += u64::from(matrix.count(&work.path, &mut counts.cells));
+            counts.aligned += u64::from(matrix.count(path, &mut counts.cells));
         }
-        if work.path.is_empty() {
+        if path.is_empty() {
             counts.empty += 1;
             return;
         }
-        let place = counts.paths.place(&work.path);
-        counts.paths.value(place)[0] += 1;
-        work.taken.push(place);
+        counts.paths.count(path);
     }
 }

@@ -12,7 +12,7 @@ use super::Common;
 use super::facts::{By, Fact, Facts, Lender, Tally};
 use crate::error::Result;
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Journey, Names, Needs, Place, View, Visitor};
+use crate::journeys::{Journey, Names, Needs, Shows, View, Visitor};
 
 /// One journey of a visitor; `number` is that of the session, from 0.
 #[derive(Clone, Copy)]
@@ -115,14 +115,15 @@ impl JourneyTable {
         self.columns.iter().map(|column| self.array(column, rows, &tallies, &paths, names)).collect()
     }
 
-    fn paths(&self, rows: &[Row<'_>]) -> Vec<Vec<Place>> {
+    /// The path of each row: its nodes and their times.
+    fn paths(&self, rows: &[Row<'_>]) -> Vec<Vec<(Code, i64)>> {
         let Some(view) = &self.view else { return Vec::new() };
-        let path = |row: &Row<'_>| {
-            let mut places = Vec::new();
-            view.look(row.journey, &mut places);
-            places
+        let mut room = Shows::default();
+        let mut path = |row: &Row<'_>| {
+            let (shown, times) = (view.look(row.journey, &mut room), row.journey.times());
+            shown.nodes.iter().enumerate().map(|(number, &node)| (node, times[shown.event(number)])).collect()
         };
-        rows.iter().map(path).collect()
+        rows.iter().map(&mut path).collect()
     }
 
     fn array(
@@ -130,7 +131,7 @@ impl JourneyTable {
         column: &Column,
         rows: &[Row<'_>],
         tallies: &[Tally],
-        paths: &[Vec<Place>],
+        paths: &[Vec<(Code, i64)>],
         names: &Names,
     ) -> ArrayRef {
         let journeys = || rows.iter().map(|row| row.journey);
@@ -153,8 +154,8 @@ impl JourneyTable {
             Column::Times => {
                 let zone = TimestampMicrosecondBuilder::new().with_timezone(UTC);
                 let mut lists = ListBuilder::new(zone).with_field(item(timestamp()));
-                for (journey, path) in journeys().zip(paths) {
-                    lists.append_value(path.iter().map(|place| Some(journey.times()[place.at as usize])));
+                for path in paths {
+                    lists.append_value(path.iter().map(|(_, time)| Some(*time)));
                 }
                 Arc::new(lists.finish())
             }
@@ -184,12 +185,12 @@ impl JourneyTable {
         Arc::new(texts.finish())
     }
 
-    fn path(&self, paths: &[Vec<Place>], names: &Names) -> ArrayRef {
+    fn path(&self, paths: &[Vec<(Code, i64)>], names: &Names) -> ArrayRef {
         let mut lists = ListBuilder::new(StringBuilder::new()).with_field(item(DataType::Utf8));
         if let Some(view) = &self.view {
             let names = names.node_names(view.nodes);
             for path in paths {
-                lists.append_value(path.iter().map(|place| Some(names.name(place.node))));
+                lists.append_value(path.iter().map(|(node, _)| Some(names.name(*node))));
             }
         }
         Arc::new(lists.finish())

@@ -62,22 +62,37 @@ impl Key for u64 {
     }
 }
 
+/// Most paths through a site are shorter.
+const SHORT: usize = 7;
+
+/// A sequence as it is kept: the codes of a short one, and where a longer one starts in the arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequence {
+    length: u32,
+    short: [Code; SHORT],
+}
+
 impl Key for [Code] {
-    /// Where in the arena it starts: its length stands there, and then its codes.
-    type Kept = usize;
+    type Kept = Sequence;
     type Arena = Vec<Code>;
 
     #[inline]
-    fn keep(&self, arena: &mut Vec<Code>) -> usize {
-        let start = arena.len();
-        arena.push(self.len() as Code);
-        arena.extend_from_slice(self);
-        start
+    fn keep(&self, arena: &mut Vec<Code>) -> Sequence {
+        let mut short = [0; SHORT];
+        if let Some(codes) = short.get_mut(..self.len()) {
+            codes.copy_from_slice(self);
+        } else {
+            [short[0], short[1]] = [arena.len() as u32, (arena.len() >> 32) as u32];
+            arena.extend_from_slice(self);
+        }
+        Sequence { length: self.len() as u32, short }
     }
 
     #[inline]
-    fn kept<'a>(&start: &'a usize, arena: &'a Vec<Code>) -> &'a [Code] {
-        &arena[start + 1..][..arena[start] as usize]
+    fn kept<'a>(kept: &'a Sequence, arena: &'a Vec<Code>) -> &'a [Code] {
+        let Sequence { length, short } = kept;
+        let length = *length as usize;
+        short.get(..length).unwrap_or_else(|| &arena[short[0] as usize | (short[1] as usize) << 32..][..length])
     }
 
     fn arena_bytes(arena: &Vec<Code>) -> usize {

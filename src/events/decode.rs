@@ -7,7 +7,7 @@ use arrow_schema::{DataType, TimeUnit};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::Account;
-use super::batch::{Columns, EventBatch};
+use super::batch::{Columns, EventBatch, Keys};
 use super::columns::{Dimension, Mapping, Scan};
 use super::derived;
 use super::names::{Dictionaries, NameColumn, NameReader};
@@ -211,8 +211,11 @@ impl<'r> Decoder<'r> {
         let (mut kept, mut scratch) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.scratch));
         kept.clear();
         let times = &mut batch.columns.time;
-        let mut at = 0;
-        let result = texts.each(&rows, &mut scratch, |text| {
+        // Most batches have nothing but good ids: those need no second look at their rows.
+        let good = if self.filter.is_none() { good_visitors(&texts, &rows, &mut scratch, &mut batch.keys) } else { 0 };
+        kept.extend_from_slice(&rows[..good]);
+        let mut at = good;
+        let result = texts.each(&rows[good..], &mut scratch, |text| {
             let row = rows[at];
             at += 1;
             match visitor(text) {
@@ -335,6 +338,19 @@ fn sane(time: i64) -> bool {
 
 /// Longer visitor ids are no ids; and a batch of the longest ones stays below 4 GiB, so that offsets fit into 32 bits.
 const LONGEST_ID: usize = 4096;
+
+/// Takes the visitors of the first rows up to one that has none; says how many.
+fn good_visitors(texts: &Texts<'_>, rows: &[u32], scratch: &mut String, keys: &mut Keys) -> usize {
+    let mut good = 0;
+    let take = |text: Option<&[u8]>| {
+        keys.push(visitor(text)?);
+        good += 1;
+        Ok::<(), Reason>(())
+    };
+    // What is wrong with the next one is found out again by whoever rejects it.
+    texts.each(rows, scratch, take).unwrap_or_default();
+    good
+}
 
 #[inline]
 fn visitor(text: Option<&[u8]>) -> Result<VisitorId<'_>, Reason> {

@@ -68,17 +68,18 @@ impl Texts<'_> {
         mut each: impl FnMut(Option<&[u8]>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
-            Texts::Bytes(array) => rows
-                .iter()
-                .map(|&row| row as usize)
-                .try_for_each(|row| each(array.is_valid(row).then(|| array.value(row)))),
-            Texts::View(array) => rows
-                .iter()
-                .map(|&row| row as usize)
-                .try_for_each(|row| each(array.is_valid(row).then(|| array.value(row).as_bytes()))),
+            Texts::Bytes(array) if is_all(rows, *array) => array.iter().try_for_each(each),
+            Texts::View(array) if is_all(rows, *array) => {
+                array.iter().try_for_each(|text| each(text.map(str::as_bytes)))
+            }
             _ => rows.iter().try_for_each(|&row| each(self.get(row as usize, scratch))),
         }
     }
+}
+
+/// Whether `rows`, which go up, are all rows of an array.
+fn is_all(rows: &[u32], array: &dyn Array) -> bool {
+    rows.len() == array.len()
 }
 
 /// Writes the value of a row into a text, or says that there is none.

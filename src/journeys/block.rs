@@ -322,10 +322,24 @@ impl<'a> Block<'a> {
         self.rows
     }
 
-    /// The shape of all ids, if they are numbers of one shape, and the numbers.
-    pub fn narrow(&self) -> Option<(Shape, impl Iterator<Item = u64> + use<'a>)> {
-        let one = self.layout.widths[1] == 0 && !self.layout.ids;
-        one.then(|| (self.layout.shape, self.column(0).as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes))))
+    /// Whether all ids are numbers.
+    pub fn is_narrow(&self) -> bool {
+        !self.layout.ids
+    }
+
+    /// The shape of all ids, if there is but one.
+    pub fn shape(&self) -> Option<Shape> {
+        (self.layout.widths[1] == 0).then_some(self.layout.shape)
+    }
+
+    /// For each event the number or stable hash of its id.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> + use<'a> {
+        self.column(0).as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// For each event the shape of its id, if there are several.
+    pub fn shapes(&self) -> impl Iterator<Item = Shape> + use<'a> {
+        self.column(1).iter().map(|shape| Shape::of(u64::from(*shape)))
     }
 
     /// For each event the shape of its id, the id's number or stable hash, and if it is no number which of the block's ids it is.

@@ -15,7 +15,7 @@ pub use partition::Grouper;
 use sessionize::Cuts;
 pub use sessionize::{SessionRule, TimeoutEdge};
 pub use store::{Arrival, Loaded, Partitions, Scatter, Store};
-pub use view::{Place, Repeats, View};
+pub use view::{Repeats, Shown, Shows, View};
 
 use crate::events::Columns;
 use crate::ids::{Code, Shape, place_hash};

@@ -46,9 +46,13 @@ impl Grouper {
     /// Finds the visitor of each event of block number `at`.
     fn number(&mut self, at: u32, block: &Block<'_>, blocks: &[Block<'_>]) {
         let Grouper { numbers, to, .. } = self;
-        if let Some((shape, keys)) = block.narrow() {
-            let number = |key| numbers.number(VisitorKey { shape, block: at, id: 0, key }, |_, _| true);
-            return to.extend(keys.map(number));
+        if block.is_narrow() {
+            let mut number =
+                |(shape, key)| numbers.number(VisitorKey { shape, block: at, id: 0, key }, |_, _| true);
+            return match block.shape() {
+                Some(shape) => to.extend(block.numbers().map(|key| number((shape, key)))),
+                None => to.extend(block.shapes().zip(block.numbers()).map(number)),
+            };
         }
         let id = |key: VisitorKey| blocks[key.block as usize].id(key.id);
         let number = |(shape, key, number)| {

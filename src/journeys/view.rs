@@ -19,13 +19,28 @@ pub enum Repeats {
     Keep,
 }
 
-/// A node at its place in a journey.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Its code among the names of its rule.
-    pub node: Code,
-    /// Index of its event in the journey.
-    pub at: u32,
+/// The nodes of a journey that a view shows, in their order, and where they are in the journey.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// Their codes among the names of their rule.
+    pub nodes: &'a [Code],
+    /// Index of the event of each in the journey; empty if every event is shown.
+    events: &'a [u32],
+}
+
+impl Shown<'_> {
+    /// The index in the journey of the event of node number `number`.
+    #[inline]
+    pub fn event(&self, number: usize) -> usize {
+        if self.events.is_empty() { number } else { self.events[number] as usize }
+    }
+}
+
+/// Room for what a view shows where it is not all.
+#[derive(Debug, Default)]
+pub struct Shows {
+    nodes: Vec<Code>,
+    events: Vec<u32>,
 }
 
 /// How a question looks at the nodes of journeys.
@@ -36,6 +51,8 @@ pub struct View {
     repeats: Repeats,
     /// Nodes that are taken out before repeats collapse; a node without a name always is.
     hidden: Vec<bool>,
+    /// Whether every node that has a name is shown each time.
+    all: bool,
     /// Nodes whose repeats collapse, if not all.
     collapsing: Option<Vec<bool>>,
 }
@@ -51,29 +68,44 @@ impl View {
         let mut hidden = mask(hide);
         hidden[MISSING as usize] = true;
         let collapsing = (!collapse.is_empty()).then(|| mask(collapse));
-        Ok(View { nodes, repeats, hidden, collapsing })
+        let all = repeats == Repeats::Keep && hide.is_empty();
+        Ok(View { nodes, repeats, hidden, all, collapsing })
     }
 
-    /// Replaces `places` by the nodes of `journey` as this view shows them.
-    pub fn look(&self, journey: Journey<'_>, places: &mut Vec<Place>) {
-        self.look_until(journey, journey.len(), places);
+    /// The nodes of `journey` as this view shows them.
+    #[inline]
+    pub fn look<'a>(&self, journey: Journey<'a>, room: &'a mut Shows) -> Shown<'a> {
+        self.look_until(journey, journey.len(), room)
     }
 
     /// The same for the events before event number `end` alone.
-    pub fn look_until(&self, journey: Journey<'_>, end: usize, places: &mut Vec<Place>) {
-        places.clear();
-        for (at, &node) in journey.nodes(self.nodes).iter().take(end).enumerate() {
+    #[inline]
+    pub fn look_until<'a>(&self, journey: Journey<'a>, end: usize, room: &'a mut Shows) -> Shown<'a> {
+        let nodes = &journey.nodes(self.nodes)[..end];
+        if self.all && !nodes.contains(&MISSING) {
+            return Shown { nodes, events: &[] };
+        }
+        self.choose(nodes, room);
+        Shown { nodes: &room.nodes, events: &room.events }
+    }
+
+    fn choose(&self, nodes: &[Code], room: &mut Shows) {
+        room.nodes.clear();
+        room.events.clear();
+        for (at, &node) in nodes.iter().enumerate() {
             if !self.shows(node) {
                 continue;
             }
-            let place = Place { node, at: at as u32 };
-            match places.last_mut() {
-                Some(last) if last.node == node && self.collapses(node) => {
+            match room.events.last_mut() {
+                Some(last) if room.nodes.last() == Some(&node) && self.collapses(node) => {
                     if self.repeats == Repeats::CollapseLast {
-                        *last = place;
+                        *last = at as u32;
                     }
                 }
-                _ => places.push(place),
+                _ => {
+                    room.nodes.push(node);
+                    room.events.push(at as u32);
+                }
             }
         }
     }
