@@ -127,7 +127,9 @@ impl Durations {
                     + runs.waiting.capacity() * size_of::<i64>()
             }
             Store::Histogram(histogram) => {
-                size_of::<Histogram>() + Histogram::BUCKETS * size_of::<u64>() + histogram.waiting.capacity() * size_of::<i64>()
+                size_of::<Histogram>()
+                    + Histogram::BUCKETS * size_of::<u64>()
+                    + histogram.waiting.capacity() * size_of::<i64>()
             }
         }
     }

@@ -30,6 +30,7 @@ pub mod durations;
 pub mod error;
 pub mod events;
 pub mod frame;
+pub mod generate;
 pub mod ids;
 pub mod journeys;
 pub mod pipeline;

@@ -111,6 +111,28 @@ impl FromStr for Size {
     }
 }
 
+/// How many: `20000`, `20K`, `10M`, `1.5G`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number(pub u64);
+
+impl FromStr for Number {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Number> {
+        let wrong = || Error::question(format!("{text:?} is not a whole number")).hint("write 20000, 20K, 10M or 1.5G");
+        let text = text.trim();
+        let (number, factor) = match text.as_bytes().last().map(u8::to_ascii_uppercase) {
+            Some(b'K') => (&text[..text.len() - 1], 1e3),
+            Some(b'M') => (&text[..text.len() - 1], 1e6),
+            Some(b'G') => (&text[..text.len() - 1], 1e9),
+            _ => return text.parse().map(Number).map_err(|_| wrong()),
+        };
+        let number = number.parse::<f64>().map_err(|_| wrong())? * factor;
+        let whole = (number - number.round()).abs() < 1e-3 && (0.0..1e15).contains(&number);
+        if whole { Ok(Number(number.round() as u64)) } else { Err(wrong()) }
+    }
+}
+
 /// A fraction from 0 to 1: `10%` or `0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fraction(pub f64);
@@ -260,6 +282,16 @@ mod tests {
             assert!(read(wrong).is_err(), "{wrong}");
         }
         assert!("0".parse::<Top>().unwrap_err().advice().is_some());
+    }
+
+    #[test]
+    fn numbers_may_be_short() {
+        for (text, number) in [("7", 7), ("20K", 20_000), ("10m", 10_000_000), ("1.5G", 1_500_000_000), ("0", 0)] {
+            assert_eq!(text.parse::<Number>().unwrap(), Number(number), "{text}");
+        }
+        for text in ["", "K", "-1", "1.5", "1.0005K", "10T", "1e30M", "NaNK", "\u{e9}"] {
+            assert!(text.parse::<Number>().is_err(), "{text}");
+        }
     }
 
     #[test]

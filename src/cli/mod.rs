@@ -70,6 +70,7 @@ pub fn command() -> Command {
         .subcommands(KINDS.iter().map(question))
         .subcommand(job::command())
         .subcommand(commands::check::command())
+        .subcommand(commands::generate::command())
         .subcommand(commands::completions::command())
         .subcommand(commands::man::command())
 }
@@ -99,6 +100,7 @@ pub fn main() -> Result<Verdict> {
     match name {
         "run" => return job::run(matches),
         "check" => commands::check::run(matches)?,
+        "generate" => commands::generate::run(matches)?,
         "completions" => commands::completions::run(matches)?,
         "man" => commands::man::run(matches)?,
         "inspect" => commands::inspect::run(matches)?,
@@ -224,7 +226,7 @@ fn perform(
     let peak = crate::budget::human(outcome.peak_memory);
     let spilled = match outcome.spilled as usize {
         0 => String::new(),
-        bytes => format!(", {} of counts on disk", crate::budget::human(bytes)),
+        bytes => format!(", {} on disk", crate::budget::human(bytes)),
     };
     printer.detail(&format!("{:.2} s, at most {peak} counted at one time{spilled}", start.elapsed().as_secs_f64()));
     Ok(outcome)

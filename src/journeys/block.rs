@@ -127,7 +127,8 @@ impl Packer {
             self.totals[partition as usize].rows += 1;
         }
         if layout.amounts == Amounts::Listed {
-            for (&partition, _) in self.partitions.iter().zip(&batch.columns.value).filter(|(_, value)| **value != NO_VALUE)
+            for (&partition, _) in
+                self.partitions.iter().zip(&batch.columns.value).filter(|(_, value)| **value != NO_VALUE)
             {
                 self.totals[partition as usize].amounts += 1;
             }

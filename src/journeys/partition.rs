@@ -47,8 +47,7 @@ impl Grouper {
     fn number(&mut self, at: u32, block: &Block<'_>, blocks: &[Block<'_>]) {
         let Grouper { numbers, to, .. } = self;
         if block.is_narrow() {
-            let mut number =
-                |(shape, key)| numbers.number(VisitorKey { shape, block: at, id: 0, key }, |_, _| true);
+            let mut number = |(shape, key)| numbers.number(VisitorKey { shape, block: at, id: 0, key }, |_, _| true);
             return match block.shape() {
                 Some(shape) => to.extend(block.numbers().map(|key| number((shape, key)))),
                 None => to.extend(block.shapes().zip(block.numbers()).map(number)),

@@ -2,5 +2,6 @@
 
 pub mod check;
 pub mod completions;
+pub mod generate;
 pub mod inspect;
 pub mod man;
