@@ -195,6 +195,49 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
     }
 }
 
+/// Marks keys as seen by the journey at hand and by its visitor: one number per key tells both.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// The last journey that met each key.
+    last: Vec<u64>,
+    journey: u64,
+    /// The first journey of the visitor.
+    visitor: u64,
+}
+
+impl Marks {
+    /// Begins the next visitor.
+    pub fn next_visitor(&mut self) {
+        self.visitor = self.journey + 1;
+    }
+
+    /// Begins the next journey of the visitor.
+    pub fn next_journey(&mut self) {
+        self.journey += 1;
+    }
+
+    /// Whether the journey meets `place` for the first time, and whether the visitor does.
+    #[inline]
+    pub fn first(&mut self, place: usize) -> (bool, bool) {
+        match self.last.get_mut(place) {
+            Some(last) => {
+                let before = std::mem::replace(last, self.journey);
+                (before != self.journey, before < self.visitor)
+            }
+            None => self.first_of_all(place),
+        }
+    }
+
+    // Out of the way of the loops that it would be in.
+    #[cold]
+    #[inline(never)]
+    fn first_of_all(&mut self, place: usize) -> (bool, bool) {
+        self.last.resize((place + 1).next_power_of_two(), 0);
+        self.last[place] = self.journey;
+        (true, true)
+    }
+}
+
 /// Marks keys as seen by the current visitor, so that distinct visitors are counted exactly without a set.
 #[derive(Clone, Debug, Default)]
 pub struct Stamps {
@@ -215,9 +258,18 @@ impl Stamps {
     /// Whether the current visitor meets `place` for the first time.
     #[inline]
     pub fn first(&mut self, place: usize) -> bool {
-        if place >= self.seen.len() {
-            self.seen.resize((place + 1).next_power_of_two(), 0);
+        match self.seen.get_mut(place) {
+            Some(seen) => std::mem::replace(seen, self.now) != self.now,
+            None => self.first_of_all(place),
         }
-        std::mem::replace(&mut self.seen[place], self.now) != self.now
+    }
+
+    // Out of the way of the loops that it would be in.
+    #[cold]
+    #[inline(never)]
+    fn first_of_all(&mut self, place: usize) -> bool {
+        self.seen.resize((place + 1).next_power_of_two(), 0);
+        self.seen[place] = self.now;
+        true
     }
 }

@@ -53,9 +53,18 @@ impl Durations {
     pub fn add(&mut self, micros: i64) {
         let micros = micros.max(0);
         match &mut self.0 {
+            Store::Histogram(histogram) if histogram.waiting.len() < Histogram::WAITING => {
+                histogram.waiting.push(micros);
+            }
+            _ => self.add_to_few(micros),
+        }
+    }
+
+    #[inline(never)]
+    fn add_to_few(&mut self, micros: i64) {
+        match &mut self.0 {
             Store::Few(values) if values.len() < FEW => values.push(micros),
             Store::Runs(runs) if !runs.is_full() => runs.waiting.push(micros),
-            Store::Histogram(histogram) => histogram.wait(micros),
             _ => {
                 self.settle();
                 self.add(micros);
@@ -287,14 +296,6 @@ impl Histogram {
 
     /// The most values that wait.
     const WAITING: usize = 128;
-
-    #[inline]
-    fn wait(&mut self, micros: i64) {
-        if self.waiting.len() >= Self::WAITING {
-            self.settle();
-        }
-        self.waiting.push(micros);
-    }
 
     fn settle(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);

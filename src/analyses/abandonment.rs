@@ -227,9 +227,12 @@ impl Question for Abandonment {
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         self.note(names, notes);
+        let roles = self.roles(names);
+        let starts = (0..).zip(&roles).filter(|(_, roles)| **roles & (CART | CHECKOUT) != 0).map(|(event, _)| event);
         let bound = BoundAbandonment {
             rule: names.session(&self.common.sessions)?,
-            roles: self.roles(names),
+            starts: starts.collect(),
+            roles,
             stages: self.stages(names),
             stage_names: self.stages.iter().map(|stage| stage.name.clone()).collect(),
             purchase_rule: self.purchase_rule,

@@ -328,13 +328,18 @@ impl Analysis for BoundFunnel {
     }
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
+        let steps = self.matcher.may_fit(visitor);
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
-            if self.matcher.may_fit(journey) & 1 == 0 {
+            if steps & 1 == 0 {
                 continue;
             }
-            self.matcher.hits(journey, &mut work.hits);
-            self.enter(&mut work.hits);
+            if steps & 2 == 0 && self.entered == ALWAYS {
+                self.matcher.first_hit(journey, &mut work.hits);
+            } else {
+                self.matcher.hits(journey, &mut work.hits);
+                self.enter(&mut work.hits);
+            }
             let attempt = self.rules.attempt(&work.hits, &mut work.matching);
             let Some(&first) = attempt.first() else { continue };
             let start = work.hits[first as usize].time;
@@ -405,10 +410,13 @@ impl Analysis for BoundFunnel {
     }
 }
 
+/// A first step at any time.
+const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
+
 impl BoundFunnel {
     /// Lets no event outside of the asked-for time be a first step.
     fn enter(&self, hits: &mut [Hit]) {
-        if self.entered == (i64::MIN..i64::MAX) {
+        if self.entered == ALWAYS {
             return;
         }
         for hit in hits.iter_mut().filter(|hit| !self.entered.contains(&hit.time)) {

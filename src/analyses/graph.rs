@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Stamps, Sums};
+use crate::counts::{Grid, Marks, Sums};
 use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
 use crate::ids::Code;
@@ -108,6 +108,14 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts an occurrence, and whether it is the first of its journey and of its visitor.
+    #[inline]
+    fn count(&mut self, (of_journey, of_visitor): (bool, bool)) {
+        self.count += 1;
+        self.journeys += u64::from(of_journey);
+        self.visitors += u64::from(of_visitor);
+    }
+
     fn cells(&self) -> [Cell; 3] {
         [self.count, self.journeys, self.visitors].map(Cell::Count)
     }
@@ -196,29 +204,12 @@ struct GraphCounts {
     transitions: Grid<TransitionCounts>,
 }
 
-/// What the journey and the visitor at hand have had already.
-#[derive(Default)]
-struct Seen {
-    journeys: Stamps,
-    visitors: Stamps,
-}
-
-impl Seen {
-    #[inline]
-    fn count(&mut self, place: usize, tally: &mut Tally) {
-        tally.count += 1;
-        if self.journeys.first(place) {
-            tally.journeys += 1;
-            tally.visitors += u64::from(self.visitors.first(place));
-        }
-    }
-}
-
 #[derive(Default)]
 struct GraphWork {
     room: Shows,
-    nodes: Seen,
-    transitions: Seen,
+    /// Nodes and transitions that the journey and the visitor at hand have had already.
+    nodes: Marks,
+    transitions: Marks,
 }
 
 impl Analysis for BoundGraph {
@@ -235,11 +226,11 @@ impl Analysis for BoundGraph {
     }
 
     fn observe(&self, work: &mut GraphWork, counts: &mut GraphCounts, visitor: Visitor<'_>) {
-        work.nodes.visitors.next();
-        work.transitions.visitors.next();
+        work.nodes.next_visitor();
+        work.transitions.next_visitor();
         for journey in visitor.journeys(self.unit) {
-            work.nodes.journeys.next();
-            work.transitions.journeys.next();
+            work.nodes.next_journey();
+            work.transitions.next_journey();
             self.count(work, counts, journey);
         }
     }
@@ -290,7 +281,7 @@ impl BoundGraph {
         let shown = self.view.look(journey, &mut work.room);
         for &node in shown.nodes {
             let at = counts.nodes.place(u64::from(node));
-            work.nodes.count(at, &mut counts.nodes.value(at).tally);
+            counts.nodes.value(at).tally.count(work.nodes.first(at));
         }
         let ([first, ..], [.., last]) = (shown.nodes, shown.nodes) else { return };
         counts.nodes.at(u64::from(*first)).entries += 1;
@@ -300,7 +291,7 @@ impl BoundGraph {
         for (pair, number) in shown.nodes.windows(2).zip(1..) {
             let at = counts.transitions.place(self.pair(pair[0], pair[1]));
             let transition = counts.transitions.value(at);
-            work.transitions.count(at, &mut transition.tally);
+            transition.tally.count(work.transitions.first(at));
             let time = times[shown.event(number)];
             transition.times.add(time - std::mem::replace(&mut before, time));
         }

@@ -19,7 +19,7 @@ use super::Notes;
 use super::named::NamedSteps;
 use crate::error::{Error, Result, nearest};
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Comparison, Condition, Journey, Names, Needs, NodeRule, PageViews, glob};
+use crate::journeys::{Comparison, Condition, EventSet, Journey, Names, Needs, NodeRule, PageViews, Visitor, glob};
 
 /// How a step follows the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,6 +335,8 @@ pub struct Matcher {
     views: PageViews,
     /// Alternatives with conditions: they count only where the bits are set.
     guarded: Vec<Guarded>,
+    /// For each step the events that may fit it.
+    step_sets: Vec<EventSet>,
 }
 
 /// The tables of one alternative that has conditions.
@@ -383,7 +385,18 @@ impl Matcher {
             }
         }
         let views = PageViews::new(page_views, &names.events);
-        Ok(Matcher { by_event: plain.by_event, by_page: plain.by_page, by_node: plain.by_node, nodes, views, guarded })
+        let Tables { by_event, by_page, by_node, .. } = plain;
+        let mut matcher = Matcher { by_event, by_page, by_node, nodes, views, guarded, step_sets: Vec::new() };
+        matcher.step_sets = (0..steps.len()).map(|step| matcher.event_set(step)).collect();
+        Ok(matcher)
+    }
+
+    /// The events that may fit a step.
+    fn event_set(&self, step: usize) -> EventSet {
+        if !self.events_alone() {
+            return EventSet::ALL;
+        }
+        (0..).zip(&self.by_event).filter(|(_, mask)| **mask >> step & 1 != 0).map(|(event, _)| event).collect()
     }
 
     /// Replaces `hits` by the events of `journey` that fit a step, in journey order.
@@ -407,17 +420,23 @@ impl Matcher {
         }
     }
 
+    /// Keeps of a journey the first event that fits the first step alone, if there is one.
+    pub fn first_hit(&self, journey: Journey<'_>, hits: &mut Vec<Hit>) {
+        hits.clear();
+        let Some(at) = (0..journey.len()).find(|&at| self.mask(journey, at) & 1 != 0) else { return };
+        hits.push(Hit { time: journey.times()[at], mask: 1, at: at as u32 });
+    }
+
+    /// Steps that some event of a visitor may fit: no event fits any other one. It takes no look at the events.
+    pub fn may_fit(&self, visitor: Visitor<'_>) -> u64 {
+        let set = visitor.event_set();
+        let steps = self.step_sets.iter().enumerate();
+        steps.fold(0, |union, (step, events)| union | u64::from(events.meets(set)) << step)
+    }
+
     /// Whether the names of events alone say which steps they fit.
     fn events_alone(&self) -> bool {
         self.by_page.is_empty() && self.by_node.is_empty() && self.guarded.is_empty()
-    }
-
-    /// Steps that some event of a journey may fit: no event fits any other one. Cheaper than to look for the [`hits`](Self::hits).
-    pub fn may_fit(&self, journey: Journey<'_>) -> u64 {
-        if !self.events_alone() {
-            return u64::MAX;
-        }
-        journey.events().iter().fold(0, |union, &event| union | self.by_event[event as usize])
     }
 
     /// The steps that event number `at` of a journey fits.

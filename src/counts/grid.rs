@@ -34,13 +34,22 @@ impl<V: Sums> Grid<V> {
         if self.front.is_empty() {
             return self.place_by_hash(number);
         }
-        let front = &mut self.front[number as usize];
-        if *front == 0 {
-            *front = self.counts.place(&number) as u32 + 1;
+        match self.front[number as usize].checked_sub(1) {
+            Some(place) => place as usize,
+            None => self.place_of_new(number),
         }
-        *front as usize - 1
     }
 
+    // Out of the way of the loops that it would be in, as the next one.
+    #[cold]
+    #[inline(never)]
+    fn place_of_new(&mut self, number: u64) -> usize {
+        let place = self.counts.place(&number);
+        self.front[number as usize] = place as u32 + 1;
+        place
+    }
+
+    #[inline(never)]
     fn place_by_hash(&mut self, number: u64) -> usize {
         let place = self.counts.place(&number);
         if self.bound <= Self::LARGEST && self.bound <= self.counts.len() as u64 * Self::SPARSEST {

@@ -137,6 +137,21 @@ fn numbers_come_in_order_however_they_were_spilled() {
 }
 
 #[test]
+fn marks_tell_the_first_of_a_journey_and_of_a_visitor() {
+    let mut marks = Marks::default();
+    let journeys = [(true, [3, 3, 900]), (false, [3, 4, 4]), (true, [4, 3, 900])];
+    let (first, again, known) = ((true, true), (false, false), (true, false));
+    let expected = [[first, again, first], [known, first, again], [first, first, first]];
+    for ((new_visitor, places), expected) in journeys.into_iter().zip(expected) {
+        if new_visitor {
+            marks.next_visitor();
+        }
+        marks.next_journey();
+        assert_eq!(places.map(|place| marks.first(place)), expected);
+    }
+}
+
+#[test]
 fn stamps_tell_visitors_apart() {
     let mut stamps = Stamps::default();
     stamps.next();

@@ -152,7 +152,9 @@ impl<'r> Decoder<'r> {
     }
 
     fn note_span(&mut self, times: &[i64]) {
-        if let Some((first, last)) = times.iter().copied().min().zip(times.iter().copied().max()) {
+        if let Some(&first) = times.first() {
+            let widen = |(low, high): (i64, i64), &time: &i64| (low.min(time), high.max(time));
+            let (first, last) = times.iter().fold((first, first), widen);
             self.tally.widen(first, last);
         }
     }
@@ -352,7 +354,7 @@ fn good_visitors(texts: &Texts<'_>, rows: &[u32], scratch: &mut String, keys: &m
     good
 }
 
-#[inline]
+#[inline(always)]
 fn visitor(text: Option<&[u8]>) -> Result<VisitorId<'_>, Reason> {
     let text = text.filter(|text| !text.is_empty()).ok_or(Reason::NoVisitor)?;
     if text.len() > LONGEST_ID {

@@ -162,6 +162,14 @@ impl<'r> NameReader<'r> {
             memory.codes.clear();
             memory.codes.resize(values.len(), UNKNOWN);
         }
+        if keys.null_count() == 0 && keep.len() == keys.len() {
+            let start = out.len();
+            out.extend(keys.values().iter().map(|&value| memory.codes[value as usize]));
+            if !out[start..].contains(&UNKNOWN) {
+                return Ok(());
+            }
+            out.truncate(start);
+        }
         let texts = Texts::new(values)?;
         let mut scratch = String::new();
         for &row in keep {

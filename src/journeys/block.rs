@@ -38,12 +38,12 @@ const LISTED: usize = 12;
 const HEAD: usize = 8;
 
 impl Layout {
-    fn of(batch: &EventBatch) -> Layout {
+    /// For a batch that has `present` amounts.
+    fn of(batch: &EventBatch, present: usize) -> Layout {
         let EventBatch { keys, columns } = batch;
         let mut widths = Widths(vec![8, u8::from(!keys.shapes.is_empty())]);
         widths.column(&keys.wide);
         columns.visit(&mut widths);
-        let present = columns.value.iter().filter(|value| **value != NO_VALUE).count();
         let amounts = match columns.value.len() {
             0 => Amounts::Absent,
             rows if present * LISTED < rows * 8 => Amounts::Listed,
@@ -103,6 +103,11 @@ pub struct Packer {
     partitions: Vec<u16>,
     /// How many events, listed amounts, ids and bytes of ids each partition has.
     totals: Vec<Total>,
+    /// The events by partition, in each in the order of the batch; and where the next one of each partition goes.
+    order: Vec<u32>,
+    next: Vec<u32>,
+    /// The amounts that there are: partition, number of the event in it, amount.
+    amounts: Vec<(u16, u32, i64)>,
     /// Where the next bytes of each partition go.
     cursors: Vec<u32>,
     ids: LocalIds,
@@ -119,39 +124,37 @@ struct Total {
 impl Packer {
     /// Finds the partition of each event and how the blocks will lie: `starts` gets the begin of each, and one more at the end.
     pub fn plan(&mut self, batch: &EventBatch, bits: u32, starts: &mut Vec<Start>) -> Layout {
-        let layout = Layout::of(batch);
-        self.place(&batch.keys, bits);
         self.totals.clear();
         self.totals.resize(1 << bits, Total::default());
-        for &partition in &self.partitions {
-            self.totals[partition as usize].rows += 1;
-        }
-        if layout.amounts == Amounts::Listed {
-            for (&partition, _) in
-                self.partitions.iter().zip(&batch.columns.value).filter(|(_, value)| **value != NO_VALUE)
-            {
-                self.totals[partition as usize].amounts += 1;
-            }
-        }
+        self.place(&batch.keys, bits);
+        self.arrange(&batch.columns.value);
+        let layout = Layout::of(batch, self.amounts.len());
         if layout.ids {
             self.ids.find(&batch.keys, &self.partitions, &mut self.totals);
         }
         let mut next = Start::default();
         for total in &self.totals {
             starts.push(next);
-            let listed = total.amounts as usize * LISTED + total.ids as usize * 4 + total.id_bytes as usize;
+            let amounts = if layout.amounts == Amounts::Listed { total.amounts as usize * LISTED } else { 0 };
             let head = if layout.has_head() { HEAD } else { 0 };
             next.row += total.rows;
             // A batch of the longest ids stays below 4 GiB.
-            next.byte += (total.rows as usize * layout.row() + head + listed) as u32;
+            let bytes = head + total.rows as usize * layout.row() + amounts + total.ids as usize * 4;
+            next.byte += bytes as u32 + total.id_bytes;
         }
         starts.push(next);
         layout
     }
 
+    /// Finds the partition of each event, and counts the events of each.
     fn place(&mut self, keys: &Keys, bits: u32) {
-        // A shift by all 64 bits would be none.
-        let partition = |shape, key| (place_hash(shape, key) >> 1 >> (63 - bits)) as u16;
+        let totals = &mut self.totals;
+        let mut partition = |shape, key| {
+            // A shift by all 64 bits would be none.
+            let partition = (place_hash(shape, key) >> 1 >> (63 - bits)) as u16;
+            totals[partition as usize].rows += 1;
+            partition
+        };
         self.partitions.clear();
         match keys.shape {
             Some(shape) if keys.shapes.is_empty() => {
@@ -164,17 +167,48 @@ impl Packer {
         }
     }
 
+    /// Puts the events into the order of their partitions, and takes out the amounts that there are.
+    fn arrange(&mut self, values: &[i64]) {
+        let mut sum = 0;
+        self.next.clear();
+        self.next.extend(self.totals.iter().map(|total| {
+            sum += total.rows;
+            sum - total.rows
+        }));
+        self.order.resize(self.partitions.len(), 0);
+        for (row, &partition) in (0..).zip(&self.partitions) {
+            let next = &mut self.next[partition as usize];
+            self.order[*next as usize] = row;
+            *next += 1;
+        }
+        self.amounts.clear();
+        if values.is_empty() {
+            return;
+        }
+        let mut met = vec![0; self.totals.len()];
+        for (&partition, &value) in self.partitions.iter().zip(values) {
+            let row: &mut u32 = &mut met[partition as usize];
+            if value != NO_VALUE {
+                self.amounts.push((partition, *row, value));
+                self.totals[partition as usize].amounts += 1;
+            }
+            *row += 1;
+        }
+    }
+
     /// Writes all blocks of `batch` as they were planned into `bytes`, which must have room for them.
     pub fn pack(&mut self, batch: &EventBatch, layout: &Layout, starts: &[Start], bytes: &mut [u8]) {
         let EventBatch { keys, columns } = batch;
         self.cursors.clear();
         self.cursors.extend(starts.iter().map(|start| start.byte));
-        let mut put = Put { bytes, cursors: &mut self.cursors, partitions: &self.partitions, widths: &layout.widths };
+        let widths = &layout.widths;
+        let mut put = Put { bytes, cursors: &mut self.cursors, order: &self.order, starts, widths };
         if layout.has_head() {
-            self.totals.iter().enumerate().for_each(|(partition, total)| {
-                put.at(partition, &total.amounts.to_le_bytes());
+            let listed = layout.amounts == Amounts::Listed;
+            for (partition, total) in self.totals.iter().enumerate() {
+                put.at(partition, &(if listed { total.amounts } else { 0 }).to_le_bytes());
                 put.at(partition, &total.ids.to_le_bytes());
-            });
+            }
         }
         put.column(&keys.key);
         put.column(&keys.shapes);
@@ -183,7 +217,12 @@ impl Packer {
         match layout.amounts {
             Amounts::Absent => {}
             Amounts::Dense => put.numbers::<i64, 8>(&columns.value),
-            Amounts::Listed => put.listed(&columns.value),
+            Amounts::Listed => {
+                for &(partition, row, value) in &self.amounts {
+                    put.at(partition as usize, &row.to_le_bytes());
+                    put.at(partition as usize, &value.to_le_bytes());
+                }
+            }
         }
         if layout.ids {
             self.ids.write(keys, &mut put);
@@ -195,7 +234,8 @@ impl Packer {
 struct Put<'a> {
     bytes: &'a mut [u8],
     cursors: &'a mut [u32],
-    partitions: &'a [u16],
+    order: &'a [u32],
+    starts: &'a [Start],
     widths: &'a [u8],
 }
 
@@ -215,26 +255,13 @@ impl Visit for Put<'_> {
 
 impl Put<'_> {
     fn numbers<T: Number, const WIDTH: usize>(&mut self, column: &[T]) {
-        for (&partition, value) in self.partitions.iter().zip(column) {
-            let cursor = &mut self.cursors[partition as usize];
-            let at = *cursor as usize;
-            self.bytes[at..at + WIDTH].copy_from_slice(&value.word().to_le_bytes()[..WIDTH]);
-            *cursor += WIDTH as u32;
-        }
-    }
-
-    fn listed(&mut self, values: &[i64]) {
-        let mut rows = vec![0u32; self.cursors.len()];
-        for (&partition, &value) in self.partitions.iter().zip(values) {
-            let row = &mut rows[partition as usize];
-            if value != NO_VALUE {
-                let cursor = &mut self.cursors[partition as usize];
-                let at = *cursor as usize;
-                self.bytes[at..at + 4].copy_from_slice(&row.to_le_bytes());
-                self.bytes[at + 4..at + LISTED].copy_from_slice(&value.to_le_bytes());
-                *cursor += LISTED as u32;
+        for (start, cursor) in self.starts.windows(2).zip(&mut *self.cursors) {
+            let rows = &self.order[start[0].row as usize..start[1].row as usize];
+            let (from, to) = (*cursor as usize, *cursor as usize + rows.len() * WIDTH);
+            for (bytes, &row) in self.bytes[from..to].as_chunks_mut::<WIDTH>().0.iter_mut().zip(rows) {
+                bytes.copy_from_slice(&column[row as usize].word().to_le_bytes()[..WIDTH]);
             }
-            *row += 1;
+            *cursor = to as u32;
         }
     }
 

@@ -33,6 +33,32 @@ pub struct Journeys {
     ids: Vec<String>,
     sessions: Vec<Cuts>,
     nodes: Vec<Vec<Code>>,
+    /// The events of each visitor as a set; empty if no question needs the names of events.
+    sets: Vec<EventSet>,
+}
+
+/// A set of names of events: so that most visitors are told from those that have an event without a look at their events.
+///
+/// The first 63 codes have a bit each, all others share one. What is not in the set is not there; what is may not be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventSet(u64);
+
+impl EventSet {
+    /// Every name.
+    pub const ALL: EventSet = EventSet(u64::MAX);
+
+    /// Whether both may have a name.
+    #[inline]
+    pub fn meets(self, other: EventSet) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl FromIterator<Code> for EventSet {
+    #[inline]
+    fn from_iter<I: IntoIterator<Item = Code>>(codes: I) -> EventSet {
+        EventSet(codes.into_iter().fold(0, |set, code| set | 1 << code.min(63)))
+    }
 }
 
 /// Who a visitor of a partition is.
@@ -101,6 +127,12 @@ impl Journeys {
             nodes.clear();
             table.nodes(&self.columns.event, &self.columns.page, nodes);
         }
+        self.sets.clear();
+        if !self.columns.event.is_empty() {
+            let events = |visitor: &[u32]| &self.columns.event[visitor[0] as usize..visitor[1] as usize];
+            self.sets
+                .extend(self.offsets.windows(2).map(|visitor| events(visitor).iter().copied().collect::<EventSet>()));
+        }
     }
 
     /// The visitors of the partition, by first appearance in the log.
@@ -141,12 +173,20 @@ impl<'a> Visitor<'a> {
     }
 
     /// All events of the visitor as one journey.
+    #[inline]
     pub fn whole(&self) -> Journey<'a> {
         let at = self.number as usize;
         self.journey(self.journeys.offsets[at], self.journeys.offsets[at + 1])
     }
 
+    /// The names of all events of the visitor, whatever the segment.
+    #[inline]
+    pub fn event_set(&self) -> EventSet {
+        self.journeys.sets.get(self.number as usize).copied().unwrap_or(EventSet::ALL)
+    }
+
     /// The visitor's sessions by rule number `rule`, ordered by their first events; only those of the segment, if there is one.
+    #[inline]
     pub fn sessions(&self, rule: usize) -> impl Iterator<Item = Journey<'a>> + use<'a> {
         self.numbered_sessions(rule).map(|(_, session)| session)
     }
@@ -162,11 +202,13 @@ impl<'a> Visitor<'a> {
     }
 
     /// The journeys of a grain: the whole visitor, or its sessions.
+    #[inline]
     pub fn journeys(&self, unit: Unit) -> impl Iterator<Item = Journey<'a>> + use<'a> {
         self.numbered(unit).map(|(_, journey)| journey)
     }
 
     /// The same, each session with its number among all sessions of the visitor, from 0; a whole visitor is number 0.
+    #[inline]
     pub fn numbered(&self, unit: Unit) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
         let at = self.number as usize;
         let (bounds, numbers) = match unit {
@@ -186,12 +228,14 @@ impl<'a> Visitor<'a> {
         Visitor { chosen: Some(numbers), ..*self }
     }
 
+    #[inline]
     fn bounds(&self, rule: usize) -> &'a [u32] {
         let cuts = &self.journeys.sessions[rule];
         let at = self.number as usize;
         &cuts.bounds[cuts.first[at] as usize..cuts.first[at + 1] as usize]
     }
 
+    #[inline]
     fn journey(&self, start: u32, end: u32) -> Journey<'a> {
         Journey { journeys: self.journeys, start: start as usize, end: end as usize }
     }
@@ -217,6 +261,7 @@ pub struct Journey<'a> {
 impl<'a> Journey<'a> {
     /// How many events it has, at least one.
     #[allow(clippy::len_without_is_empty, reason = "a journey is never empty")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.end - self.start
     }
@@ -264,11 +309,13 @@ impl<'a> Journey<'a> {
     }
 
     /// Time of the first event, in µs.
+    #[inline]
     pub fn start_time(&self) -> i64 {
         self.times()[0]
     }
 
     /// Time of the last event, in µs.
+    #[inline]
     pub fn end_time(&self) -> i64 {
         self.times()[self.len() - 1]
     }

@@ -118,15 +118,23 @@ fn sort_visitors(offsets: &[u32], columns: &mut Columns) {
 /// The seed is random, so that nobody can write a log whose visitors all collide; numbers do not depend on it.
 #[derive(Default)]
 struct Numbers {
-    /// Number + 1 of the visitor in each slot; 0 is free.
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     keys: Vec<VisitorKey>,
     seed: RandomState,
 }
 
+/// A visitor that is found here first: all that tells those whose ids are numbers apart.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    key: u64,
+    /// The number of the visitor + 1; 0 is free.
+    number: u32,
+    shape: Shape,
+}
+
 impl Numbers {
     fn clear(&mut self) {
-        self.slots.fill(0);
+        self.slots.fill(Slot::default());
         self.keys.clear();
     }
 
@@ -139,13 +147,14 @@ impl Numbers {
         let mask = self.slots.len() - 1;
         let mut slot = self.seed.hash_one(key.key) as usize & mask;
         loop {
-            let Some(number) = self.slots[slot].checked_sub(1) else {
+            let known = self.slots[slot];
+            let Some(number) = known.number.checked_sub(1) else {
                 self.keys.push(key);
-                self.slots[slot] = self.keys.len() as u32;
+                self.slots[slot] = Slot { key: key.key, number: self.keys.len() as u32, shape: key.shape };
                 return self.keys.len() as u32 - 1;
             };
-            let known = self.keys[number as usize];
-            if known.key == key.key && known.shape == key.shape && (key.shape.is_narrow() || same(known, key)) {
+            let alike = known.key == key.key && known.shape == key.shape;
+            if alike && (key.shape.is_narrow() || same(self.keys[number as usize], key)) {
                 return number;
             }
             slot = (slot + 1) & mask;
@@ -156,13 +165,13 @@ impl Numbers {
     fn grow(&mut self) {
         let size = (self.slots.len() * 4).max(1 << 12);
         self.slots.clear();
-        self.slots.resize(size, 0);
-        for (number, key) in self.keys.iter().enumerate() {
-            let mut slot = self.seed.hash_one(key.key) as usize & (size - 1);
-            while self.slots[slot] != 0 {
+        self.slots.resize(size, Slot::default());
+        for (number, &VisitorKey { key, shape, .. }) in (1..).zip(&self.keys) {
+            let mut slot = self.seed.hash_one(key) as usize & (size - 1);
+            while self.slots[slot].number != 0 {
                 slot = (slot + 1) & (size - 1);
             }
-            self.slots[slot] = number as u32 + 1;
+            self.slots[slot] = Slot { key, number, shape };
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{PurchaseRule, Starts, times};
 use crate::analyses::Analysis;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
-use crate::journeys::{Journey, Names, Unit, Visitor};
+use crate::journeys::{EventSet, Journey, Names, Unit, Visitor};
 
 pub(super) const CART: u8 = 1;
 pub(super) const CHECKOUT: u8 = 1 << 1;
@@ -21,6 +21,8 @@ pub(super) struct BoundAbandonment {
     pub rule: usize,
     /// By event code the roles of its events.
     pub roles: Vec<u8>,
+    /// The events that start something.
+    pub starts: EventSet,
     /// By event code the furthest stage of its events.
     pub stages: Vec<Option<usize>>,
     pub stage_names: Vec<String>,
@@ -187,7 +189,7 @@ impl Analysis for BoundAbandonment {
     /// In a segment the starts are those of its sessions; purchases, which recover or complete them, count wherever they are.
     fn observe(&self, sessions: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>) {
         // Most visitors never fill a cart.
-        if self.roles_in(visitor.whole()) & (CART | CHECKOUT) == 0 {
+        if !visitor.event_set().meets(self.starts) {
             return;
         }
         sessions.clear();

@@ -7,6 +7,7 @@ use super::report::joined;
 use super::*;
 use crate::analyses::CommonSpec;
 use crate::analyses::common::{NodeSpec, ScopeSpec, SessionSpec};
+use crate::ids::Code;
 use crate::journeys::{Repeats, SECOND};
 use crate::reports::{Cell as Shown, Report};
 use crate::testing::oracle::{self, Event};

@@ -20,9 +20,10 @@ pub fn command() -> Command {
         Options::augment_args(Command::new("generate")).arg(output),
         "A reproducible log of a shop that does not exist, in any size",
         "\
-clickpath generate --events 10M -o events.parquet
+clickpath generate --events 100K -o events.parquet
 clickpath generate --events 20K --bots 1% --ties 5% --out-of-order 2% -o events.csv
-clickpath generate --events 1M --files 10 --seed 7 -o events.ndjson",
+clickpath generate --events 20K --shuffle --seed 7 -o events.ndjson
+clickpath generate --events 50K --files 10 --visitors 5K -o events.csv",
     )
 }
 
