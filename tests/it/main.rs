@@ -12,6 +12,7 @@ mod differential;
 mod faults;
 #[cfg(feature = "polars")]
 mod frame;
+mod generated;
 mod hostile;
 mod invariance;
 mod layering;
