@@ -148,19 +148,29 @@ impl Packed {
     fn place(self) -> usize {
         // Two odd numbers without a pattern: the upper bits of the products depend on all bits of the text.
         let mixed = (self.head ^ self.tail.rotate_left(29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        ((mixed ^ self.tail).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 52) as usize
+        ((mixed ^ self.tail).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> (64 - Cache::SHORT.ilog2())) as usize
     }
 }
 
+/// A short text and what it became: as small as can be, for many must fit into the cache.
 #[derive(Clone, Copy, Debug, Default)]
 struct Short {
-    text: Packed,
+    head: u64,
+    tail: u64,
+    length: u32,
     code: Code,
 }
 
+impl Short {
+    #[inline]
+    fn is(&self, text: Packed) -> bool {
+        (self.head, self.tail, self.length) == (text.head, text.tail, text.length)
+    }
+}
+
 impl Cache {
-    /// Places for short texts: as many as the upper bits of [`Packed::place`] number, 128 KiB.
-    const SHORT: usize = 1 << 12;
+    /// Places for short texts, 192 KiB.
+    const SHORT: usize = 1 << 13;
     const FULL: usize = 1 << 16;
     const FULL_BYTES: usize = 8 << 20;
 
@@ -169,14 +179,15 @@ impl Cache {
     pub fn get<E>(&mut self, raw: &[u8], make: impl FnOnce(&[u8]) -> Result<Code, E>) -> Result<Code, E> {
         let Some(packed) = Packed::new(raw) else { return self.look_up(raw, make) };
         let place = packed.place();
-        if let Some(short) = self.short.get(place).filter(|short| short.text == packed) {
+        if let Some(short) = self.short.get(place).filter(|short| short.is(packed)) {
             return Ok(short.code);
         }
         let code = self.look_up(raw, make)?;
         if self.short.is_empty() {
             self.short = vec![Short::default(); Self::SHORT];
         }
-        self.short[place] = Short { text: packed, code };
+        let Packed { head, tail, length } = packed;
+        self.short[place] = Short { head, tail, length, code };
         Ok(code)
     }
 
