@@ -156,7 +156,7 @@ pub struct Limits {
     pub threads: usize,
     /// Bytes.
     pub memory: usize,
-    /// The folder for counts that do not fit into memory; the system's for temporary files if not given.
+    /// The folder for events and counts that do not fit into memory; the system's for temporary files if not given.
     pub spill_dir: Option<PathBuf>,
     /// The greatest share of rejected records that is accepted.
     pub max_rejects: f64,
@@ -197,7 +197,7 @@ pub struct Outcome {
     pub visitors: u64,
     /// The most memory that was counted at one time, in bytes.
     pub peak_memory: usize,
-    /// Bytes of counts that were written to disk meanwhile.
+    /// Bytes of events and counts that were written to disk meanwhile.
     pub spilled: u64,
     /// Partitions that have visitors.
     pub partitions: usize,

@@ -423,15 +423,19 @@ impl Matcher {
     /// Keeps of a journey the first event that fits the first step alone, if there is one.
     pub fn first_hit(&self, journey: Journey<'_>, hits: &mut Vec<Hit>) {
         hits.clear();
-        let Some(at) = (0..journey.len()).find(|&at| self.mask(journey, at) & 1 != 0) else { return };
+        let first = if self.events_alone() {
+            journey.events().iter().position(|&event| self.by_event[event as usize] & 1 != 0)
+        } else {
+            (0..journey.len()).find(|&at| self.mask(journey, at) & 1 != 0)
+        };
+        let Some(at) = first else { return };
         hits.push(Hit { time: journey.times()[at], mask: 1, at: at as u32 });
     }
 
     /// Steps that some event of a visitor may fit: no event fits any other one. It takes no look at the events.
     pub fn may_fit(&self, visitor: Visitor<'_>) -> u64 {
         let set = visitor.event_set();
-        let steps = self.step_sets.iter().enumerate();
-        steps.fold(0, |union, (step, events)| union | u64::from(events.meets(set)) << step)
+        self.step_sets.iter().rev().fold(0, |union, events| union << 1 | u64::from(events.meets(set)))
     }
 
     /// Whether the names of events alone say which steps they fit.

@@ -72,15 +72,16 @@ impl Rules {
         // Most journeys lack the first step: they cost one look at each hit.
         let Some(start) = hits.iter().position(|hit| hit.mask & 1 != 0) else { return &work.attempt };
         // With ties in any order an event of the same instant may stand before it in the log.
-        let start = hits[..start].partition_point(|hit| hit.time < hits[start].time);
+        let start = hits[..start].iter().rposition(|hit| hit.time < hits[start].time).map_or(0, |before| before + 1);
         // No attempt gets past a step that nothing fits: so the search may end early.
         let most = hits.iter().fold(0, |union, hit| union | hit.mask).trailing_ones() as usize;
         let best = match self.ties {
             Ties::Any => self.best_any(&hits[start..], most, work),
             Ties::Arrival => self.best_ordered(&hits[start..], most, work),
         };
-        let from = hits.partition_point(|hit| hit.time < best.first);
-        let to = hits.partition_point(|hit| hit.time <= best.last);
+        // Attempts are short and begin early: there is no need to search.
+        let from = start + hits[start..].iter().take_while(|hit| hit.time < best.first).count();
+        let to = from + hits[from..].iter().take_while(|hit| hit.time <= best.last).count();
         match self.ties {
             Ties::Any => trace_any(&hits[from..to], best.depth, from as u32, work),
             Ties::Arrival => self.trace_ordered(&hits[from..to], best, from as u32, work),
@@ -97,12 +98,14 @@ impl Rules {
         work.latest.clear();
         work.latest.resize(self.steps + 1, NONE);
         let mut best = Best { depth: 0, first: 0, last: 0 };
-        let mut rest = hits;
-        while let Some(&Hit { time, mask, .. }) = rest.first() {
-            let end = rest.iter().position(|hit| hit.time != time).unwrap_or(rest.len());
-            let (instant, later) = rest.split_at(end);
-            rest = later;
-            let reached = if end == 1 { self.one(time, mask, &mut work.latest) } else { self.several(instant, work) };
+        let mut at = 0;
+        while let Some(&Hit { time, mask, .. }) = hits.get(at) {
+            let count = instant(&hits[at..]).len();
+            let reached = match count {
+                1 => self.one(time, mask, &mut work.latest),
+                _ => self.several(&hits[at..at + count], work),
+            };
+            at += count;
             if reached > best.depth {
                 best = Best { depth: reached, first: work.latest[reached], last: time };
             }
@@ -234,24 +237,36 @@ impl Best {
     }
 }
 
+/// The hits of the first instant of some.
+#[inline]
+fn instant(hits: &[Hit]) -> &[Hit] {
+    match hits {
+        // Nearly always there is one.
+        [only, next, ..] if only.time != next.time => &hits[..1],
+        [first, ..] => &hits[..hits.iter().take_while(|hit| hit.time == first.time).count()],
+        [] => hits,
+    }
+}
+
 /// Finds the events of the reported attempt, given the hits from its first instant to its last: at each instant as many steps as can
 /// be had, by the earliest events that allow them.
 fn trace_any(hits: &[Hit], depth: usize, base: u32, work: &mut Work) {
     let Work { matching, attempt, crowd, .. } = work;
-    let mut at = base;
-    for instant in hits.chunk_by(|a, b| a.time == b.time) {
-        let done = attempt.len();
+    let mut at = 0;
+    while at < hits.len() && attempt.len() < depth {
+        let (done, here) = (attempt.len(), base + at as u32);
+        let instant = instant(&hits[at..]);
+        at += instant.len();
         match instant {
-            [hit] if done < depth && hit.mask >> done & 1 != 0 => attempt.push(at),
+            [hit] if hit.mask >> done & 1 != 0 => attempt.push(here),
             [_] => {}
             _ => {
                 let kept = thin(instant, depth, crowd);
                 let end = matching.extend(kept, done, depth);
-                let index = |hit: &Hit| at + instant.partition_point(|other| other.at < hit.at) as u32;
+                let index = |hit: &Hit| here + instant.partition_point(|other| other.at < hit.at) as u32;
                 matching.earliest(kept, done, end, |hit| attempt.push(index(hit)));
             }
         }
-        at += instant.len() as u32;
     }
 }
 

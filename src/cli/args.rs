@@ -240,7 +240,7 @@ pub struct RunArgs {
     /// Write what the run took to this file, as JSON: seconds, memory, bytes and events
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
-    /// Folder for counts that do not fit into the memory [default: the system's for temporary files]
+    /// Folder for events and counts that do not fit into the memory [default: the system's for temporary files]
     #[arg(long, value_name = "DIR")]
     pub spill_dir: Option<PathBuf>,
     /// Show no progress bar
