@@ -36,7 +36,7 @@ impl Shuffle {
             let bucket = &mut self.buckets[self.random.below(BUCKETS as u64) as usize];
             bucket.rows.push(*row);
             if bucket.rows.len() >= FULL {
-                let bytes: Vec<u8> = bucket.rows.iter().flat_map(Row::to_bytes).collect();
+                let bytes: Vec<u8> = bucket.rows.iter().flat_map(|row| row.to_bytes()).collect();
                 bucket.written.push(self.spill.append(&bytes)?);
                 bucket.rows.clear();
             }
@@ -66,7 +66,7 @@ impl Shuffle {
 impl Row {
     const BYTES: usize = 27;
 
-    fn to_bytes(&self) -> [u8; Self::BYTES] {
+    fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[..8].copy_from_slice(&self.time.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.visitor.to_le_bytes());

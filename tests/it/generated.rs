@@ -28,7 +28,7 @@ fn answers(folder: &Path, files: &[&str]) -> Vec<String> {
         &["funnel", "--steps", "view_item > add_to_cart > begin_checkout > purchase"],
     ];
     let paths: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
-    let paths: Vec<&Path> = paths.iter().map(|path| path.as_path()).collect();
+    let paths: Vec<&Path> = paths.iter().map(std::path::PathBuf::as_path).collect();
     questions.iter().map(|question| ask_bytes(question[0], &paths, &question[1..])).collect()
 }
 
