@@ -489,3 +489,92 @@ fn word(bytes: &[u8]) -> u64 {
     word[..bytes.len()].copy_from_slice(bytes);
     u64::from_le_bytes(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::VisitorId;
+
+    type Event = (String, i64, [u64; 2], [u32; 3], Option<i64>);
+
+    /// Ids of every shape, and numbers that need one, two, four and eight bytes.
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let id = "[a-c]{1,2}|[0-9]{1,2}|[0-9a-f]{16}|[01]{32}|0000000[0-3]-0000-0000-0000-000000000000";
+        let number = prop_oneof![0..3u64, 250..260u64, 65_530..65_540u64, u64::MAX - 2..=u64::MAX];
+        let code = prop_oneof![0..3u32, 250..260u32, 65_530..65_540u32, u32::MAX - 2..=u32::MAX];
+        let value = prop_oneof![9 => Just(None), 1 => (-5..5i64).prop_map(Some)];
+        let event = (id, -5..300i64, [number.clone(), number], [code.clone(), code.clone(), code], value);
+        prop::collection::vec(event, 1..60)
+    }
+
+    fn batch(events: &[Event], present: [bool; 4], valued: bool) -> EventBatch {
+        let mut batch = EventBatch::default();
+        batch.columns.dimensions.resize_with(1, Vec::new);
+        let Columns { time, event, page, session, value, dimensions, bits } = &mut batch.columns;
+        for (id, at, [own, mask], [name, place, device], amount) in events {
+            batch.keys.push(VisitorId::parse(id.as_bytes()));
+            time.push(*at);
+            dimensions[0].push(*device);
+            if present[0] {
+                event.push(*name);
+            }
+            if present[1] {
+                page.push(*place);
+            }
+            if present[2] {
+                session.push(*own);
+            }
+            if present[3] {
+                bits.push(*mask);
+            }
+            if valued {
+                value.push(amount.unwrap_or(NO_VALUE));
+            }
+        }
+        batch
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_comes_out_as_it_was(
+            events in events(), present in prop::array::uniform4(any::<bool>()), valued in any::<bool>(), dense in any::<bool>(), bits in 0..4u32,
+        ) {
+            let mut events = events;
+            if dense {
+                events.iter_mut().for_each(|event| event.4 = event.4.or(Some(7)));
+            }
+            let (packed, mut packer, mut starts) = (batch(&events, present, valued), Packer::default(), Vec::new());
+            let layout = packer.plan(&packed, bits, &mut starts);
+            let mut bytes = vec![0xAA; starts[1 << bits].byte as usize];
+            packer.pack(&packed, &layout, &starts, &mut bytes);
+            let mut met = 0;
+            for (partition, start) in starts.windows(2).enumerate() {
+                let rows = (start[1].row - start[0].row) as usize;
+                let block = Block::new(&layout, rows, &bytes[start[0].byte as usize..start[1].byte as usize]);
+                let place = |id: VisitorId<'_>| (u128::from(place_hash(id.shape(), id.key())) << bits >> 64) as usize;
+                let expected: Vec<Event> = events.iter().filter(|event| place(VisitorId::parse(event.0.as_bytes())) == partition).cloned().collect();
+                prop_assert_eq!(rows, expected.len());
+                met += rows;
+                for ((shape, key, id), (text, ..)) in block.keys().zip(&expected) {
+                    let known = VisitorId::parse(text.as_bytes());
+                    prop_assert_eq!((shape, key), (known.shape(), known.key()));
+                    match known {
+                        VisitorId::Narrow(..) => {}
+                        VisitorId::Wide(_, number) => prop_assert_eq!(block.id(id), &number.to_le_bytes()),
+                        VisitorId::Text(text) => prop_assert_eq!(block.id(id), text),
+                    }
+                }
+                // Into the places from the last to the first, over what an earlier partition left there.
+                let mut columns = Columns { time: vec![1; 3], value: vec![1; 3], ..Columns::default() };
+                block.make_room(rows, &mut columns);
+                block.unpack(&(0..rows as u32).rev().collect::<Vec<_>>(), &mut columns);
+                let backwards: Vec<Event> = expected.into_iter().rev().collect();
+                let plain = batch(&backwards, present, valued).columns;
+                prop_assert_eq!(format!("{columns:?}"), format!("{plain:?}"));
+            }
+            prop_assert_eq!(met, events.len());
+        }
+    }
+}
