@@ -82,22 +82,24 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
     where
         K: 'k,
     {
-        const GROUP: usize = 32;
-        let mut slots = [(0, Slot::FREE); GROUP];
+        const GROUP: usize = 64;
+        let (mut hashes, mut places) = ([0; GROUP], [Slot::FREE; GROUP]);
         for first in (0..count).step_by(GROUP) {
-            let slots = &mut slots[..GROUP.min(count - first)];
-            for (slot, number) in slots.iter_mut().zip(first..) {
-                let hash = self.hash(key(number));
-                let found = self.slots.first(hash);
-                *slot = (hash, if found.hash == hash { found.place } else { Slot::FREE });
+            let group = GROUP.min(count - first);
+            let (hashes, places) = (&mut hashes[..group], &mut places[..group]);
+            // Each loop does but one thing, so that the loads of many rounds are under way at once.
+            for (hash, number) in hashes.iter_mut().zip(first..) {
+                *hash = self.hash(key(number));
             }
-            for ((_, place), number) in slots.iter_mut().zip(first..) {
-                if *place != Slot::FREE && !self.holds(*place, key(number)) {
-                    *place = Slot::FREE;
-                }
+            for (place, &hash) in places.iter_mut().zip(&*hashes) {
+                let slot = self.slots.first(hash);
+                *place = if slot.hash == hash { slot.place } else { Slot::FREE };
             }
-            for (&(hash, place), number) in slots.iter().zip(first..) {
-                let place = if place == Slot::FREE { self.place_of(key(number), hash) } else { place as usize };
+            let touched = places.iter().filter_map(|&place| self.entries.get(place as usize));
+            std::hint::black_box(touched.fold(0, |all, (kept, _)| all ^ K::touch(kept)));
+            for ((place, &hash), number) in places.iter().zip(&*hashes).zip(first..) {
+                let found = *place != Slot::FREE && self.holds(*place, key(number));
+                let place = if found { *place as usize } else { self.place_of(key(number), hash) };
                 each(number, self.value(place));
             }
         }

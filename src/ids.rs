@@ -17,9 +17,9 @@ pub const NO_VALUE: i64 = i64::MIN;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Shape {
-    /// A decimal number below 2⁶⁴ without sign or leading zero.
+    /// A decimal number below 2⁶⁴ without sign or leading zero, but not of 16 digits.
     Decimal,
-    /// Exactly 16 lower-case hex digits.
+    /// Exactly 16 lower-case hex digits, be they all decimal: so ids that are made like this have one shape.
     Hex16,
     /// Exactly 32 lower-case hex digits.
     Hex32,
@@ -56,15 +56,8 @@ impl<'a> VisitorId<'a> {
     /// Classifies the text of an id. Writing a number back in its shape gives the same bytes.
     #[inline]
     pub fn parse(text: &'a [u8]) -> Self {
-        // The most common ids by far; those of digits alone are decimal.
-        if let Ok(digits) = text.try_into()
-            && let Some(Hex { number, letters }) = hex16(digits)
-            && (letters || text[0] == b'0')
-        {
-            return VisitorId::Narrow(Shape::Hex16, number);
-        }
-        if let Some(number) = decimal(text) {
-            return VisitorId::Narrow(Shape::Decimal, number);
+        if let Some((shape, number)) = narrow(text) {
+            return VisitorId::Narrow(shape, number);
         }
         match text.len() {
             32 => hex(text).map_or(VisitorId::Text(text), |n| VisitorId::Wide(Shape::Hex32, n)),
@@ -93,6 +86,15 @@ impl<'a> VisitorId<'a> {
     }
 }
 
+/// The shape and number of an id that is a number of 64 bits: the most common ids by far.
+#[inline]
+pub fn narrow(text: &[u8]) -> Option<(Shape, u64)> {
+    match text.try_into() {
+        Ok(digits) => Some((Shape::Hex16, hex16(digits)?)),
+        Err(_) => Some((Shape::Decimal, decimal(text)?)),
+    }
+}
+
 /// A stable hash of a visitor from its shape and [`VisitorId::key`]: it places the visitor in a partition.
 #[inline]
 pub fn place_hash(shape: Shape, key: u64) -> u64 {
@@ -114,19 +116,11 @@ fn decimal(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// A number in hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hex {
-    number: u64,
-    /// Whether there is any digit above 9.
-    letters: bool,
-}
-
 /// The number that 8 lower-case hex digits write, one in each byte of `text`, the first in the highest.
 ///
 /// All bytes at once: a letter has bit 6 and stands for its low half plus 9. A byte is a digit if it is what its value is written as.
 #[inline]
-fn hex8(text: u64) -> Option<Hex> {
+fn hex8(text: u64) -> Option<u64> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let letter = text >> 6 & ONES;
     // At most 15 + 9 in a byte, so that nothing is carried into the next one.
@@ -138,14 +132,13 @@ fn hex8(text: u64) -> Option<Hex> {
     }
     let pairs = (value | value >> 4) & 0x00FF_00FF_00FF_00FF;
     let quads = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
-    Some(Hex { number: (quads | quads >> 16) & 0xFFFF_FFFF, letters: letter != 0 })
+    Some((quads | quads >> 16) & 0xFFFF_FFFF)
 }
 
 #[inline]
-fn hex16(text: &[u8; 16]) -> Option<Hex> {
+fn hex16(text: &[u8; 16]) -> Option<u64> {
     let both = u128::from_be_bytes(*text);
-    let (high, low) = (hex8((both >> 64) as u64)?, hex8(both as u64)?);
-    Some(Hex { number: high.number << 32 | low.number, letters: high.letters || low.letters })
+    Some(hex8((both >> 64) as u64)? << 32 | hex8(both as u64)?)
 }
 
 /// Hex digits, 32 at the most.
@@ -198,7 +191,8 @@ mod tests {
         assert_eq!(shape("-1"), Shape::Text);
         assert_eq!(shape("18446744073709551615"), Shape::Decimal);
         assert_eq!(shape("18446744073709551616"), Shape::Text);
-        assert_eq!(shape("1234567890123456"), Shape::Decimal);
+        assert_eq!(shape("1234567890123456"), Shape::Hex16);
+        assert_eq!(shape("12345678901234567"), Shape::Decimal);
         assert_eq!(shape("0123456789abcdef"), Shape::Hex16);
         assert_eq!(shape("0123456789ABCDEF"), Shape::Text);
         assert_eq!(shape("0123456789abcdef0123456789abcdef"), Shape::Hex32);
@@ -217,13 +211,13 @@ mod tests {
     #[test]
     fn sixteen_digits_at_once_are_what_they_are_one_by_one() {
         let mut text = *b"00a9f7c3d2e1b846";
-        assert_eq!(hex16(&text), Some(Hex { number: 0x00a9_f7c3_d2e1_b846, letters: true }));
-        assert_eq!(hex16(b"0123456789012345"), Some(Hex { number: 0x0123_4567_8901_2345, letters: false }));
+        assert_eq!(hex16(&text), Some(0x00a9_f7c3_d2e1_b846));
+        assert_eq!(hex16(b"0123456789012345"), Some(0x0123_4567_8901_2345));
         for at in 0..16 {
             let before = text[at];
             for byte in 0..=255 {
                 text[at] = byte;
-                assert_eq!(hex16(&text).map(|found| u128::from(found.number)), hex(&text), "{byte} at {at}");
+                assert_eq!(hex16(&text).map(u128::from), hex(&text), "{byte} at {at}");
             }
             text[at] = before;
         }
@@ -232,7 +226,7 @@ mod tests {
     proptest! {
         #[test]
         fn hex_digits_agree(text in prop::array::uniform16(prop::sample::select(b"0189abefg:`/@AFG~\x80\xb1\xff".to_vec()))) {
-            prop_assert_eq!(hex16(&text).map(|found| u128::from(found.number)), hex(&text));
+            prop_assert_eq!(hex16(&text).map(u128::from), hex(&text));
         }
 
         #[test]

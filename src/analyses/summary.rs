@@ -242,6 +242,24 @@ struct Tally {
 }
 
 impl Tally {
+    /// Counts events by their roles, and adds those to `all`.
+    #[inline]
+    fn count(&mut self, mut roles: impl ExactSizeIterator<Item = u8>, all: &mut u8) {
+        // So many that no sum of 16 bits runs over.
+        const MOST: usize = u16::MAX as usize;
+        while roles.len() > 0 {
+            let mut lanes = 0;
+            for role in roles.by_ref().take(MOST) {
+                lanes += LANES[usize::from(role)];
+                *all |= role;
+            }
+            self.page_views += lanes & 0xFFFF;
+            self.actions += lanes >> 16 & 0xFFFF;
+            self.clicks += lanes >> 32 & 0xFFFF;
+            self.impressions += lanes >> 48;
+        }
+    }
+
     fn add(&mut self, other: Tally) {
         self.page_views += other.page_views;
         self.scrolled += other.scrolled;
@@ -251,6 +269,22 @@ impl Tally {
     }
 }
 
+/// What an event of each set of roles adds to [`Tally`]: page views, actions, clicks, impressions, in 16 bits each.
+const LANES: [u64; 256] = {
+    let mut lanes = [0; 256];
+    let mut roles = 0;
+    while roles < 256 {
+        let action = (roles & (VIEW | PASSIVE) as usize == 0) as u64;
+        let [view, click, impression] = [VIEW, CLICK, IMPRESSION];
+        lanes[roles] = (roles & view as usize != 0) as u64
+            | action << 16
+            | ((roles & click as usize != 0) as u64) << 32
+            | ((roles & impression as usize != 0) as u64) << 48;
+        roles += 1;
+    }
+    lanes
+};
+
 impl BoundSummary {
     #[inline]
     fn role(&self, event: Code, page: Code) -> u8 {
@@ -258,23 +292,34 @@ impl BoundSummary {
     }
 
     /// Counts the events of a session, and says which roles they play.
+    #[inline]
     fn tally(&self, session: Journey<'_>) -> (Tally, u8) {
         let (mut tally, mut all) = (Tally::default(), 0);
-        let mut unscrolled = false;
-        for (&event, &page) in session.events().iter().zip(session.pages()) {
-            let role = self.role(event, page);
-            all |= role;
-            tally.actions += u64::from(role & (VIEW | PASSIVE) == 0);
-            tally.clicks += u64::from(role & CLICK != 0);
-            tally.impressions += u64::from(role & IMPRESSION != 0);
-            if role & VIEW != 0 {
-                tally.page_views += 1;
-                unscrolled = true;
-            } else if role & SCROLL != 0 {
-                tally.scrolled += u64::from(std::mem::take(&mut unscrolled));
-            }
+        if self.page_role == 0 {
+            let roles = session.events().iter().map(|&event| self.roles[event as usize]);
+            tally.count(roles, &mut all);
+        } else {
+            let roles = session.events().iter().zip(session.pages()).map(|(&event, &page)| self.role(event, page));
+            tally.count(roles, &mut all);
+        }
+        if all & SCROLL != 0 {
+            tally.scrolled = self.scrolled(session);
         }
         (tally, all)
+    }
+
+    /// Page views with a scroll before the next one.
+    fn scrolled(&self, session: Journey<'_>) -> u64 {
+        let (mut scrolled, mut unscrolled) = (0, false);
+        for (&event, &page) in session.events().iter().zip(session.pages()) {
+            let role = self.role(event, page);
+            if role & VIEW != 0 {
+                unscrolled = true;
+            } else if role & SCROLL != 0 {
+                scrolled += u64::from(std::mem::take(&mut unscrolled));
+            }
+        }
+        scrolled
     }
 
     fn bounces(&self, session: Journey<'_>, tally: Tally) -> bool {

@@ -21,6 +21,9 @@ pub trait Key: Hash + Ord + Debug + ToOwned<Owned: Borrow<Self> + Default + Debu
     /// The key that was kept.
     fn kept<'a>(kept: &'a Self::Kept, arena: &'a Self::Arena) -> &'a Self;
 
+    /// Something of what is kept: whoever reads it has brought it near.
+    fn touch(kept: &Self::Kept) -> u64;
+
     /// Bytes that an arena holds.
     fn arena_bytes(arena: &Self::Arena) -> usize;
 
@@ -46,6 +49,11 @@ impl Key for u64 {
     #[inline]
     fn kept<'a>(kept: &'a u64, (): &'a ()) -> &'a u64 {
         kept
+    }
+
+    #[inline]
+    fn touch(kept: &u64) -> u64 {
+        *kept
     }
 
     fn arena_bytes((): &()) -> usize {
@@ -93,6 +101,11 @@ impl Key for [Code] {
         let Sequence { length, short } = kept;
         let length = *length as usize;
         short.get(..length).unwrap_or_else(|| &arena[short[0] as usize | (short[1] as usize) << 32..][..length])
+    }
+
+    #[inline]
+    fn touch(kept: &Sequence) -> u64 {
+        u64::from(kept.length)
     }
 
     fn arena_bytes(arena: &Vec<Code>) -> usize {

@@ -248,20 +248,33 @@ impl Keys {
     /// Appends the visitor of one more event.
     #[inline]
     pub fn push(&mut self, id: VisitorId<'_>) {
-        let (shape, key) = (id.shape(), id.key());
-        if self.shape != Some(shape) || !self.shapes.is_empty() {
-            self.push_shape(shape);
-        }
         match id {
-            VisitorId::Narrow(..) if self.wide.is_empty() => {}
-            VisitorId::Narrow(..) => self.wide.push(0),
-            VisitorId::Wide(_, number) => self.push_wide(key, &number.to_le_bytes()),
-            VisitorId::Text(text) => self.push_wide(key, text),
+            VisitorId::Narrow(shape, number) => self.push_narrow(shape, number),
+            VisitorId::Wide(shape, number) => self.push_wide(shape, id.key(), &number.to_le_bytes()),
+            VisitorId::Text(text) => self.push_wide(Shape::Text, id.key(), text),
         }
-        self.key.push(key);
     }
 
+    /// The same for an id that is a number.
+    #[inline]
+    pub fn push_narrow(&mut self, shape: Shape, number: u64) {
+        self.push_shape(shape);
+        if !self.wide.is_empty() {
+            self.wide.push(0);
+        }
+        self.key.push(number);
+    }
+
+    #[inline]
     fn push_shape(&mut self, shape: Shape) {
+        if self.shape != Some(shape) || !self.shapes.is_empty() {
+            self.push_other_shape(shape);
+        }
+    }
+
+    // Out of the way of the loops that it would be in.
+    #[inline(never)]
+    fn push_other_shape(&mut self, shape: Shape) {
         match self.shape {
             None => self.shape = Some(shape),
             Some(first) => {
@@ -273,12 +286,14 @@ impl Keys {
         }
     }
 
-    fn push_wide(&mut self, key: u64, bytes: &[u8]) {
+    fn push_wide(&mut self, shape: Shape, key: u64, bytes: &[u8]) {
+        self.push_shape(shape);
         if self.wide.len() < self.key.len() {
             self.wide.resize(self.key.len(), 0);
         }
         let place = self.ids.intern(key, bytes);
         self.wide.push(place);
+        self.key.push(key);
     }
 
     /// The shape of event `row`.

@@ -21,7 +21,7 @@ use crate::budget::Budget;
 use crate::dictionary::Cache;
 use crate::error::Result;
 use crate::frame::Evaluator;
-use crate::ids::{Code, NO_VALUE, VisitorId};
+use crate::ids::{Code, NO_VALUE, VisitorId, narrow};
 
 /// How the records of a run are read.
 #[derive(Clone, Debug)]
@@ -345,7 +345,10 @@ const LONGEST_ID: usize = 4096;
 fn good_visitors(texts: &Texts<'_>, rows: &[u32], scratch: &mut String, keys: &mut Keys) -> usize {
     let mut good = 0;
     let take = |text: Option<&[u8]>| {
-        keys.push(visitor(text)?);
+        match text.and_then(narrow) {
+            Some((shape, number)) => keys.push_narrow(shape, number),
+            None => keys.push(visitor(text)?),
+        }
         good += 1;
         Ok::<(), Reason>(())
     };

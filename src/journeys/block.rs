@@ -1,7 +1,8 @@
 //! How events lie between the two passes: packed, those of one partition together.
 //!
-//! A piece of the log is a row of blocks, one per partition. A block has one column after the other, each as wide as the largest number
-//! of the piece in it needs: few logs have more than 255 names of events. Amounts, which most events lack, are listed with the row that
+//! A piece of the log is a row of blocks, one per partition. A block has one column after the other, each as wide as the numbers of the
+//! piece in it need above the least of them: few logs have more than 255 names of events, and the times of a piece share their upper
+//! bytes. Amounts, which most events lack, are listed with the row that
 //! has them where that is shorter. Ids that are not numbers stand at the end, each once per block. In memory and on disk the bytes are
 //! the same.
 
@@ -13,11 +14,60 @@ use crate::ids::{NO_VALUE, Shape, place_hash};
 pub struct Layout {
     /// The shape of all ids, if there is but one.
     shape: Shape,
-    /// Bytes per event of each column in the order of [`Packer::pack`]; 0 for a column that is not there.
-    widths: Vec<u8>,
+    /// The columns in the order of [`Packer::pack`].
+    columns: Vec<Column>,
     amounts: Amounts,
     /// Whether some ids are no numbers.
     ids: bool,
+}
+
+/// How the numbers of a column are stored.
+#[derive(Clone, Copy, Debug, Default)]
+struct Column {
+    /// Whether it is there.
+    present: bool,
+    /// The least of them: it is taken off all of them.
+    base: u64,
+    /// Bytes for each; none if they are all the same.
+    width: u8,
+}
+
+impl Column {
+    fn of(numbers: impl ExactSizeIterator<Item = u64>) -> Column {
+        let present = numbers.len() > 0;
+        let (least, most) = numbers.fold((u64::MAX, 0), |(least, most), number| (least.min(number), most.max(number)));
+        let base = if present { least } else { 0 };
+        let bits = u64::BITS - most.saturating_sub(base).leading_zeros();
+        Column { present, base, width: bits.div_ceil(8) as u8 }
+    }
+
+    /// As they are, in as many bytes as the largest of them needs.
+    fn plain(numbers: impl ExactSizeIterator<Item = u64>) -> Column {
+        let present = numbers.len() > 0;
+        Column { present, ..Column::of([0, numbers.max().unwrap_or(0)].into_iter()) }
+    }
+}
+
+/// Something that is done in one way for all numbers of one width, so that it is compiled for each.
+trait ByWidth: Sized {
+    /// Does it for numbers that take no bytes.
+    fn constant(self);
+    /// Does it for numbers of `WIDTH` bytes.
+    fn with<const WIDTH: usize>(self);
+
+    fn at(self, width: u8) {
+        match width {
+            0 => self.constant(),
+            1 => self.with::<1>(),
+            2 => self.with::<2>(),
+            3 => self.with::<3>(),
+            4 => self.with::<4>(),
+            5 => self.with::<5>(),
+            6 => self.with::<6>(),
+            7 => self.with::<7>(),
+            _ => self.with::<8>(),
+        }
+    }
 }
 
 /// How the amounts of a piece are stored.
@@ -41,27 +91,30 @@ impl Layout {
     /// For a batch that has `present` amounts.
     fn of(batch: &EventBatch, present: usize) -> Layout {
         let EventBatch { keys, columns } = batch;
-        let mut widths = Widths(vec![8, u8::from(!keys.shapes.is_empty())]);
-        widths.column(&keys.wide);
-        columns.visit(&mut widths);
+        let mut all = AllColumns(vec![
+            Column { present: true, base: 0, width: 8 },
+            Column::plain(keys.shapes.iter().map(|shape| shape.word())),
+            Column::plain(keys.wide.iter().map(|id| id.word())),
+        ]);
+        columns.visit(&mut all);
         let amounts = match columns.value.len() {
             0 => Amounts::Absent,
             rows if present * LISTED < rows * 8 => Amounts::Listed,
             _ => Amounts::Dense,
         };
-        Layout { shape: keys.shape.unwrap_or_default(), widths: widths.0, amounts, ids: !keys.wide.is_empty() }
+        Layout { shape: keys.shape.unwrap_or_default(), columns: all.0, amounts, ids: !keys.wide.is_empty() }
     }
 
     /// Bytes per event, listed amounts and ids left out.
     fn row(&self) -> usize {
         let dense = if self.amounts == Amounts::Dense { 8 } else { 0 };
-        self.widths.iter().map(|width| usize::from(*width)).sum::<usize>() + dense
+        width(&self.columns) + dense
     }
 
     /// Bytes per event of the columns that the blocks are unpacked into.
     pub fn unpacked_row(&self) -> usize {
-        let (words, codes) = self.widths[VISITOR..].split_at(WORDS);
-        let present = |widths: &[u8]| widths.iter().filter(|width| **width != 0).count();
+        let (words, codes) = self.columns[VISITOR..].split_at(WORDS);
+        let present = |columns: &[Column]| columns.iter().filter(|column| column.present).count();
         8 * (present(words) + usize::from(self.amounts != Amounts::Absent)) + 4 * present(codes)
     }
 
@@ -70,20 +123,16 @@ impl Layout {
     }
 }
 
-/// How many bytes the numbers of each column need.
-struct Widths(Vec<u8>);
+/// Bytes per event of some columns.
+fn width(columns: &[Column]) -> usize {
+    columns.iter().map(|column| usize::from(column.width)).sum()
+}
 
-impl Visit for Widths {
+struct AllColumns(Vec<Column>);
+
+impl Visit for AllColumns {
     fn column<T: Number>(&mut self, column: &[T]) {
-        let most = column.iter().fold(0, |most, value| most.max(value.word()));
-        let width = match most {
-            _ if column.is_empty() => 0,
-            0..=0xFF => 1,
-            0x100..=0xFFFF => 2,
-            0x1_0000..=0xFFFF_FFFF => 4,
-            _ => 8,
-        };
-        self.0.push(width);
+        self.0.push(Column::of(column.iter().map(|number| number.word())));
     }
 }
 
@@ -176,23 +225,20 @@ impl Packer {
             sum - total.rows
         }));
         self.order.resize(self.partitions.len(), 0);
-        for (row, &partition) in (0..).zip(&self.partitions) {
-            let next = &mut self.next[partition as usize];
-            self.order[*next as usize] = row;
-            *next += 1;
-        }
         self.amounts.clear();
-        if values.is_empty() {
-            return;
-        }
-        let mut met = vec![0; self.totals.len()];
-        for (&partition, &value) in self.partitions.iter().zip(values) {
-            let row: &mut u32 = &mut met[partition as usize];
-            if value != NO_VALUE {
-                self.amounts.push((partition, *row, value));
+        for (row, &partition) in self.partitions.iter().enumerate() {
+            let next = &mut self.next[partition as usize];
+            self.order[*next as usize] = row as u32;
+            if values.get(row).is_some_and(|value| *value != NO_VALUE) {
+                self.amounts.push((partition, *next, values[row]));
                 self.totals[partition as usize].amounts += 1;
             }
-            *row += 1;
+            *next += 1;
+        }
+        // Until now their places are those among all events.
+        for (partition, place, _) in &mut self.amounts {
+            let partition = usize::from(*partition);
+            *place -= self.next[partition] - self.totals[partition].rows;
         }
     }
 
@@ -201,8 +247,8 @@ impl Packer {
         let EventBatch { keys, columns } = batch;
         self.cursors.clear();
         self.cursors.extend(starts.iter().map(|start| start.byte));
-        let widths = &layout.widths;
-        let mut put = Put { bytes, cursors: &mut self.cursors, order: &self.order, starts, widths };
+        let rest = &layout.columns[..];
+        let mut put = Put { bytes, cursors: &mut self.cursors, order: &self.order, starts, rest };
         if layout.has_head() {
             let listed = layout.amounts == Amounts::Listed;
             for (partition, total) in self.totals.iter().enumerate() {
@@ -216,7 +262,7 @@ impl Packer {
         columns.visit(&mut put);
         match layout.amounts {
             Amounts::Absent => {}
-            Amounts::Dense => put.numbers::<i64, 8>(&columns.value),
+            Amounts::Dense => PutColumn { put: &mut put, column: &columns.value, base: 0 }.with::<8>(),
             Amounts::Listed => {
                 for &(partition, row, value) in &self.amounts {
                     put.at(partition as usize, &row.to_le_bytes());
@@ -236,35 +282,42 @@ struct Put<'a> {
     cursors: &'a mut [u32],
     order: &'a [u32],
     starts: &'a [Start],
-    widths: &'a [u8],
+    /// The columns that are still to come.
+    rest: &'a [Column],
 }
 
 impl Visit for Put<'_> {
     fn column<T: Number>(&mut self, column: &[T]) {
-        let Some((&width, rest)) = self.widths.split_first() else { return };
-        self.widths = rest;
-        match width {
-            0 => {}
-            1 => self.numbers::<T, 1>(column),
-            2 => self.numbers::<T, 2>(column),
-            4 => self.numbers::<T, 4>(column),
-            _ => self.numbers::<T, 8>(column),
+        let Some((&Column { base, width, .. }, rest)) = self.rest.split_first() else { return };
+        self.rest = rest;
+        PutColumn { put: self, column, base }.at(width);
+    }
+}
+
+struct PutColumn<'p, 'a, 'c, T> {
+    put: &'p mut Put<'a>,
+    column: &'c [T],
+    base: u64,
+}
+
+impl<T: Number> ByWidth for PutColumn<'_, '_, '_, T> {
+    fn constant(self) {}
+
+    fn with<const WIDTH: usize>(self) {
+        let Put { bytes, cursors, order, starts, .. } = self.put;
+        for (start, cursor) in starts.windows(2).zip(&mut **cursors) {
+            let rows = &order[start[0].row as usize..start[1].row as usize];
+            let (from, to) = (*cursor as usize, *cursor as usize + rows.len() * WIDTH);
+            for (bytes, &row) in bytes[from..to].as_chunks_mut::<WIDTH>().0.iter_mut().zip(rows) {
+                let number = self.column[row as usize].word() - self.base;
+                bytes.copy_from_slice(&number.to_le_bytes()[..WIDTH]);
+            }
+            *cursor = to as u32;
         }
     }
 }
 
 impl Put<'_> {
-    fn numbers<T: Number, const WIDTH: usize>(&mut self, column: &[T]) {
-        for (start, cursor) in self.starts.windows(2).zip(&mut *self.cursors) {
-            let rows = &self.order[start[0].row as usize..start[1].row as usize];
-            let (from, to) = (*cursor as usize, *cursor as usize + rows.len() * WIDTH);
-            for (bytes, &row) in self.bytes[from..to].as_chunks_mut::<WIDTH>().0.iter_mut().zip(rows) {
-                bytes.copy_from_slice(&column[row as usize].word().to_le_bytes()[..WIDTH]);
-            }
-            *cursor = to as u32;
-        }
-    }
-
     fn at(&mut self, partition: usize, bytes: &[u8]) {
         let cursor = &mut self.cursors[partition];
         let at = *cursor as usize;
@@ -357,7 +410,7 @@ impl<'a> Block<'a> {
 
     /// The shape of all ids, if there is but one.
     pub fn shape(&self) -> Option<Shape> {
-        (self.layout.widths[1] == 0).then_some(self.layout.shape)
+        (!self.layout.columns[1].present).then_some(self.layout.shape)
     }
 
     /// For each event the number or stable hash of its id.
@@ -374,7 +427,7 @@ impl<'a> Block<'a> {
     pub fn keys(&self) -> impl Iterator<Item = (Shape, u64, u32)> + use<'a> {
         let block = *self;
         let [keys, shapes, ids] = [0, 1, 2].map(|column| self.column(column));
-        let width = usize::from(self.layout.widths[2]);
+        let width = usize::from(self.layout.columns[2].width);
         (0..self.rows).map(move |row| {
             let shape = shapes.get(row).map_or(block.layout.shape, |shape| Shape::of(u64::from(*shape)));
             let id = if width == 0 { 0 } else { word(&ids[row * width..(row + 1) * width]) };
@@ -394,12 +447,12 @@ impl<'a> Block<'a> {
 
     /// Writes event `i` of the block to the place `to[i]` of columns that have room for it.
     pub fn unpack(&self, to: &[u32], columns: &mut Columns) {
-        let before = self.layout.widths[..VISITOR].iter().map(|width| usize::from(*width)).sum::<usize>() * self.rows;
-        let mut take = Take { widths: &self.layout.widths[VISITOR..], bytes: &self.bytes[before..], to };
+        let (visitor, rest) = self.layout.columns.split_at(VISITOR);
+        let mut take = Take { rest, bytes: &self.bytes[width(visitor) * self.rows..], to };
         columns.visit_mut(&mut take);
         match self.layout.amounts {
             Amounts::Absent => {}
-            Amounts::Dense => take.numbers::<i64, 8>(&mut columns.value),
+            Amounts::Dense => TakeColumn { take: &mut take, column: &mut columns.value, base: 0 }.with::<8>(),
             Amounts::Listed => {
                 for &place in to {
                     columns.value[place as usize] = NO_VALUE;
@@ -414,15 +467,14 @@ impl<'a> Block<'a> {
 
     /// Makes room for `rows` events in the columns that the block has.
     pub fn make_room(&self, rows: usize, columns: &mut Columns) {
-        columns.dimensions.resize_with(self.layout.widths.len() - FIXED, Vec::new);
-        columns.visit_mut(&mut Room { widths: &self.layout.widths[VISITOR..], rows });
+        columns.dimensions.resize_with(self.layout.columns.len() - FIXED, Vec::new);
+        columns.visit_mut(&mut Room { rest: &self.layout.columns[VISITOR..], rows });
         columns.value.resize(if self.layout.amounts == Amounts::Absent { 0 } else { rows }, NO_VALUE);
     }
 
     fn column(&self, column: usize) -> &'a [u8] {
-        let widths = &self.layout.widths;
-        let before = widths[..column].iter().map(|width| usize::from(*width)).sum::<usize>() * self.rows;
-        &self.bytes[before..][..usize::from(widths[column]) * self.rows]
+        let columns = &self.layout.columns;
+        &self.bytes[width(&columns[..column]) * self.rows..][..usize::from(columns[column].width) * self.rows]
     }
 }
 
@@ -434,45 +486,53 @@ const WORDS: usize = 3;
 const FIXED: usize = VISITOR + WORDS + 2;
 
 struct Room<'a> {
-    widths: &'a [u8],
+    rest: &'a [Column],
     rows: usize,
 }
 
 impl VisitMut for Room<'_> {
     fn column<T: Number>(&mut self, column: &mut Vec<T>) {
-        let Some((&width, rest)) = self.widths.split_first() else { return };
-        self.widths = rest;
-        column.resize(if width == 0 { 0 } else { self.rows }, T::of(0));
+        let Some((&Column { present, .. }, rest)) = self.rest.split_first() else { return };
+        self.rest = rest;
+        column.resize(if present { self.rows } else { 0 }, T::of(0));
     }
 }
 
 /// Takes one column after the other from the bytes of a block.
 struct Take<'a> {
-    widths: &'a [u8],
+    rest: &'a [Column],
     bytes: &'a [u8],
     to: &'a [u32],
 }
 
 impl VisitMut for Take<'_> {
     fn column<T: Number>(&mut self, column: &mut Vec<T>) {
-        let Some((&width, rest)) = self.widths.split_first() else { return };
-        self.widths = rest;
-        match width {
-            0 => {}
-            1 => self.numbers::<T, 1>(column),
-            2 => self.numbers::<T, 2>(column),
-            4 => self.numbers::<T, 4>(column),
-            _ => self.numbers::<T, 8>(column),
+        let Some((&Column { present, base, width }, rest)) = self.rest.split_first() else { return };
+        self.rest = rest;
+        if present {
+            TakeColumn { take: self, column, base }.at(width);
         }
     }
 }
 
-impl Take<'_> {
-    fn numbers<T: Number, const WIDTH: usize>(&mut self, column: &mut [T]) {
-        let (bytes, rest) = self.bytes.split_at(WIDTH * self.to.len());
-        self.bytes = rest;
-        for (bytes, &place) in bytes.as_chunks::<WIDTH>().0.iter().zip(self.to) {
-            column[place as usize] = T::of(word(bytes));
+struct TakeColumn<'t, 'a, 'c, T> {
+    take: &'t mut Take<'a>,
+    column: &'c mut [T],
+    base: u64,
+}
+
+impl<T: Number> ByWidth for TakeColumn<'_, '_, '_, T> {
+    fn constant(self) {
+        for &place in self.take.to {
+            self.column[place as usize] = T::of(self.base);
+        }
+    }
+
+    fn with<const WIDTH: usize>(self) {
+        let (bytes, rest) = self.take.bytes.split_at(WIDTH * self.take.to.len());
+        self.take.bytes = rest;
+        for (bytes, &place) in bytes.as_chunks::<WIDTH>().0.iter().zip(self.take.to) {
+            self.column[place as usize] = T::of(word(bytes) + self.base);
         }
     }
 }

@@ -18,7 +18,7 @@ pub use store::{Arrival, Loaded, Partitions, Scatter, Store};
 pub use view::{Repeats, Shown, Shows, View};
 
 use crate::events::Columns;
-use crate::ids::{Code, Shape, place_hash};
+use crate::ids::{Code, MISSING, Shape, place_hash};
 
 /// One partition: every event of each of its visitors, in journey order. Struct of arrays.
 ///
@@ -32,9 +32,17 @@ pub struct Journeys {
     /// The ids of the visitors, if a question shows them.
     ids: Vec<String>,
     sessions: Vec<Cuts>,
-    nodes: Vec<Vec<Code>>,
+    nodes: Vec<Nodes>,
     /// The events of each visitor as a set; empty if no question needs the names of events.
     sets: Vec<EventSet>,
+}
+
+/// The node of each event by one rule.
+#[derive(Debug, Default)]
+struct Nodes {
+    codes: Vec<Code>,
+    /// Whether every event has one.
+    whole: bool,
 }
 
 /// A set of names of events: so that most visitors are told from those that have an event without a look at their events.
@@ -122,10 +130,11 @@ impl Journeys {
         for (cuts, rule) in self.sessions.iter_mut().zip(names.session_rules()) {
             cuts.cut(rule, &self.offsets, &mut self.columns);
         }
-        self.nodes.resize_with(names.node_tables().len(), Vec::new);
-        for (nodes, table) in self.nodes.iter_mut().zip(names.node_tables()) {
-            nodes.clear();
-            table.nodes(&self.columns.event, &self.columns.page, nodes);
+        self.nodes.resize_with(names.node_tables().len(), Nodes::default);
+        for (Nodes { codes, whole }, table) in self.nodes.iter_mut().zip(names.node_tables()) {
+            codes.clear();
+            table.nodes(&self.columns.event, &self.columns.page, codes);
+            *whole = !codes.contains(&MISSING);
         }
         self.sets.clear();
         if !self.columns.event.is_empty() {
@@ -186,29 +195,36 @@ impl<'a> Visitor<'a> {
     }
 
     /// The visitor's sessions by rule number `rule`, ordered by their first events; only those of the segment, if there is one.
-    #[inline]
+    #[inline(always)]
     pub fn sessions(&self, rule: usize) -> impl Iterator<Item = Journey<'a>> + use<'a> {
         self.numbered_sessions(rule).map(|(_, session)| session)
     }
 
     /// The same, each with its number among all sessions of the visitor, counted from 0.
+    #[inline(always)]
     pub fn numbered_sessions(&self, rule: usize) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
         self.numbered(Unit::Session(rule))
     }
 
-    /// All sessions of the visitor, whatever the segment.
-    pub fn all_sessions(&self, rule: usize) -> impl Iterator<Item = Journey<'a>> + use<'a> {
-        Visitor { chosen: None, ..*self }.sessions(rule)
+    /// All sessions of the visitor, and for each whether it is one of the segment.
+    #[inline(always)]
+    pub fn all_sessions(&self, rule: usize) -> impl Iterator<Item = (Journey<'a>, bool)> + use<'a> {
+        let mut chosen = self.chosen.map(|numbers| numbers.iter().peekable());
+        let all = Visitor { chosen: None, ..*self }.numbered_sessions(rule);
+        all.map(move |(number, session)| {
+            let chosen = chosen.as_mut().is_none_or(|chosen| chosen.next_if_eq(&&number).is_some());
+            (session, chosen)
+        })
     }
 
     /// The journeys of a grain: the whole visitor, or its sessions.
-    #[inline]
+    #[inline(always)]
     pub fn journeys(&self, unit: Unit) -> impl Iterator<Item = Journey<'a>> + use<'a> {
         self.numbered(unit).map(|(_, journey)| journey)
     }
 
     /// The same, each session with its number among all sessions of the visitor, from 0; a whole visitor is number 0.
-    #[inline]
+    #[inline(always)]
     pub fn numbered(&self, unit: Unit) -> impl Iterator<Item = (u32, Journey<'a>)> + use<'a> {
         let at = self.number as usize;
         let (bounds, numbers) = match unit {
@@ -305,7 +321,13 @@ impl<'a> Journey<'a> {
     /// Nodes by rule number `rule`.
     #[inline]
     pub fn nodes(&self, rule: usize) -> &'a [Code] {
-        self.column(&self.journeys.nodes[rule])
+        self.column(&self.journeys.nodes[rule].codes)
+    }
+
+    /// Whether every event of the partition has a node by rule number `rule`.
+    #[inline]
+    fn has_all_nodes(&self, rule: usize) -> bool {
+        self.journeys.nodes[rule].whole
     }
 
     /// Time of the first event, in µs.

@@ -82,7 +82,7 @@ impl View {
     #[inline]
     pub fn look_until<'a>(&self, journey: Journey<'a>, end: usize, room: &'a mut Shows) -> Shown<'a> {
         let nodes = &journey.nodes(self.nodes)[..end];
-        if self.all && !nodes.contains(&MISSING) {
+        if self.all && (journey.has_all_nodes(self.nodes) || !nodes.contains(&MISSING)) {
             return Shown { nodes, events: &[] };
         }
         self.choose(nodes, room);

@@ -1,7 +1,7 @@
 //! How abandonment counts: each visitor's sessions with a start or a purchase, judged from the last to the first.
 
 use super::report::{AbandonmentReport, PartReport};
-use super::{PurchaseRule, Starts, times};
+use super::{PurchaseRule, Starts};
 use crate::analyses::Analysis;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
@@ -76,22 +76,25 @@ pub(super) struct SessionFacts {
 }
 
 impl BoundAbandonment {
-    /// All roles that events of `journey` play.
-    fn roles_in(&self, journey: Journey<'_>) -> u8 {
-        journey.events().iter().fold(0, |roles, &event| roles | self.roles[event as usize])
-    }
-
+    /// What has to be known of a session that has a start or a purchase.
     fn facts(&self, session: Journey<'_>, chosen: bool) -> Option<SessionFacts> {
-        if self.roles_in(session) & (CART | CHECKOUT | PURCHASE) == 0 {
+        let (mut starts, mut last_purchase) = ([None; 2], None);
+        for (&event, &time) in session.events().iter().zip(session.times()) {
+            let role = self.roles[event as usize];
+            if role & (CART | CHECKOUT | PURCHASE) == 0 {
+                continue;
+            }
+            for (starts, _) in starts.iter_mut().zip(PARTS).filter(|(_, part)| role & part != 0) {
+                starts.get_or_insert(Starts { first: time, last: time }).last = time;
+            }
+            if role & PURCHASE != 0 {
+                last_purchase = Some(time);
+            }
+        }
+        if starts == [None; 2] && last_purchase.is_none() {
             return None;
         }
-        Some(SessionFacts {
-            begin: session.start_time(),
-            end: session.end_time(),
-            starts: PARTS.map(|part| Starts::of(session, &self.roles, part)),
-            last_purchase: times(session, &self.roles, PURCHASE).next_back(),
-            chosen,
-        })
+        Some(SessionFacts { begin: session.start_time(), end: session.end_time(), starts, last_purchase, chosen })
     }
 
     /// Counts how far a session came in the parts that it abandons, and what it leaves in the cart.
@@ -193,10 +196,7 @@ impl Analysis for BoundAbandonment {
             return;
         }
         sessions.clear();
-        let mut chosen = visitor.sessions(self.rule).peekable();
-        for session in visitor.all_sessions(self.rule) {
-            // The same place in the columns is the same session.
-            let chosen = chosen.next_if(|next| std::ptr::eq(next.times(), session.times())).is_some();
+        for (session, chosen) in visitor.all_sessions(self.rule) {
             let Some(facts) = self.facts(session, chosen) else { continue };
             if chosen {
                 self.count_left(partial, session, &facts);
