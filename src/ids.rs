@@ -87,7 +87,7 @@ impl<'a> VisitorId<'a> {
 }
 
 /// The shape and number of an id that is a number of 64 bits: the most common ids by far.
-#[inline]
+#[inline(always)]
 pub fn narrow(text: &[u8]) -> Option<(Shape, u64)> {
     match text.try_into() {
         Ok(digits) => Some((Shape::Hex16, hex16(digits)?)),
@@ -104,7 +104,6 @@ pub fn place_hash(shape: Shape, key: u64) -> u64 {
     }
 }
 
-#[inline]
 fn decimal(text: &[u8]) -> Option<u64> {
     match text {
         [b'0'] => Some(0),

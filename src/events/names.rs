@@ -110,14 +110,16 @@ impl<'r> NameReader<'r> {
         let mut memory = std::mem::take(&mut self.memories[slot]);
         out.reserve(keep.len());
         let start = out.len();
-        let result = match column.data_type() {
+        let all_known = match column.data_type() {
             DataType::Dictionary(key, _) if **key == DataType::Int32 => {
                 self.read_dictionary(names, column, keep, &mut memory, out)
             }
             _ => self.read_texts(names, column, keep, &mut memory, out),
         };
         self.memories[slot] = memory;
-        result?;
+        if all_known? {
+            return Ok(0);
+        }
         let mut bad = 0;
         for code in out[start..].iter_mut().filter(|code| **code == UNKNOWN) {
             *code = MISSING;
@@ -126,6 +128,7 @@ impl<'r> NameReader<'r> {
         Ok(bad)
     }
 
+    /// Says whether no name was [`UNKNOWN`].
     fn read_texts(
         &self,
         names: NameColumn,
@@ -133,19 +136,23 @@ impl<'r> NameReader<'r> {
         keep: &[u32],
         memory: &mut Memory,
         out: &mut Vec<Code>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let texts = Texts::new(column)?;
-        let mut scratch = String::new();
+        let (mut scratch, mut all_known) = (String::new(), true);
         texts.each(keep, &mut scratch, |text| {
-            out.push(match text {
+            let code = match text {
                 None => MISSING,
                 Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
-            });
+            };
+            all_known &= code != UNKNOWN;
+            out.push(code);
             Ok(())
         })
+        .map(|()| all_known)
     }
 
-    /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it.
+    /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it. Says whether no name was
+    /// [`UNKNOWN`].
     fn read_dictionary(
         &self,
         names: NameColumn,
@@ -153,7 +160,7 @@ impl<'r> NameReader<'r> {
         keep: &[u32],
         memory: &mut Memory,
         out: &mut Vec<Code>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let array = column.as_dictionary::<Int32Type>();
         let (keys, values) = (array.keys(), array.values());
         // Readers wrap the same buffers anew for each batch of a row group.
@@ -163,10 +170,15 @@ impl<'r> NameReader<'r> {
             memory.codes.resize(values.len(), UNKNOWN);
         }
         if keys.null_count() == 0 && keep.len() == keys.len() {
-            let start = out.len();
-            out.extend(keys.values().iter().map(|&value| memory.codes[value as usize]));
-            if !out[start..].contains(&UNKNOWN) {
-                return Ok(());
+            let (start, mut all_known) = (out.len(), true);
+            let codes = &memory.codes[..];
+            out.extend(keys.values().iter().map(|&value| {
+                let code = codes[value as usize];
+                all_known &= code != UNKNOWN;
+                code
+            }));
+            if all_known {
+                return Ok(true);
             }
             out.truncate(start);
         }
@@ -186,7 +198,7 @@ impl<'r> NameReader<'r> {
             }
             out.push(memory.codes[value]);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The run's code of a raw name; [`UNKNOWN`] if it is not UTF-8.

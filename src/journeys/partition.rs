@@ -23,15 +23,18 @@ pub struct Grouper {
 impl Grouper {
     /// Fills `journeys` with the visitors of the partition that consists of `blocks`: whole, and each in journey order.
     pub fn group(&mut self, blocks: &[Block<'_>], journeys: &mut Journeys) {
-        journeys.clear();
+        journeys.offsets.clear();
+        journeys.ids.clear();
         self.numbers.clear();
         self.to.clear();
         for (at, block) in blocks.iter().enumerate() {
             self.number(at as u32, block, blocks);
         }
         self.place(&mut journeys.offsets);
-        if let Some(block) = blocks.first() {
-            block.make_room(self.to.len(), &mut journeys.columns);
+        // What is in the columns is written over.
+        match blocks.first() {
+            Some(block) => block.make_room(self.to.len(), &mut journeys.columns),
+            None => journeys.columns.clear(),
         }
         let mut rest = &self.to[..];
         for block in blocks {
@@ -136,29 +139,38 @@ impl Numbers {
     fn clear(&mut self) {
         self.slots.fill(Slot::default());
         self.keys.clear();
+        if self.slots.is_empty() {
+            self.grow();
+        }
     }
 
     /// The number of a visitor. `same` compares the ids of two visitors of equal hash.
     #[inline]
     fn number(&mut self, key: VisitorKey, same: impl Fn(VisitorKey, VisitorKey) -> bool) -> u32 {
-        if self.keys.len() * 2 >= self.slots.len() {
-            self.grow();
-        }
         let mask = self.slots.len() - 1;
         let mut slot = self.seed.hash_one(key.key) as usize & mask;
         loop {
             let known = self.slots[slot];
-            let Some(number) = known.number.checked_sub(1) else {
-                self.keys.push(key);
-                self.slots[slot] = Slot { key: key.key, number: self.keys.len() as u32, shape: key.shape };
-                return self.keys.len() as u32 - 1;
-            };
+            let Some(number) = known.number.checked_sub(1) else { return self.add(slot, key) };
             let alike = known.key == key.key && known.shape == key.shape;
             if alike && (key.shape.is_narrow() || same(self.keys[number as usize], key)) {
                 return number;
             }
             slot = (slot + 1) & mask;
         }
+    }
+
+    /// Gives a number to a visitor that was looked for up to a free slot.
+    // Out of the way of the loops that look for visitors.
+    #[inline(never)]
+    fn add(&mut self, slot: usize, key: VisitorKey) -> u32 {
+        self.keys.push(key);
+        let number = self.keys.len() as u32;
+        self.slots[slot] = Slot { key: key.key, number, shape: key.shape };
+        if self.keys.len() * 2 >= self.slots.len() {
+            self.grow();
+        }
+        number - 1
     }
 
     #[cold]

@@ -76,8 +76,8 @@ struct ReadScratch<'a> {
     held: Held<'a>,
 }
 
-/// A batch is scattered when it holds this many events, so that memory stays bounded however large a split is.
-const FULL_BATCH: usize = 1 << 18;
+/// A batch is scattered when it holds this many events: so few that each of its columns fits into the second-level cache.
+const FULL_BATCH: usize = 1 << 16;
 
 impl ReadWork<'_> {
     fn read_splits(&self, decoder: &mut Decoder<'_>) {

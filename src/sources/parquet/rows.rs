@@ -26,7 +26,7 @@ use crate::events::{Origin, RawBatch};
 use crate::sources::{Reader, Split, UseAs};
 
 /// Enough rows that the work per batch vanishes, few enough for the second-level cache.
-const BATCH_ROWS: usize = 65_536;
+const BATCH_ROWS: usize = 16_384;
 
 /// A column to read.
 pub struct Column {
