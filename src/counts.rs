@@ -24,8 +24,8 @@ pub use sums::{Sums, read_number, write_number};
 /// A value of type `V` for each key met: always exact, whatever there is of them.
 ///
 /// Keys and values stand one behind another and are found by a hash table. [`relieve`](Self::relieve) writes them to disk, in the
-/// order of the keys, and begins anew; [`drain`](Self::drain) brings all that was written together again, one key at a time. So a
-/// place stays the same only until then: scratch beside the places (a stamp per key, say) must not outlive a visitor.
+/// order of the keys, and begins anew; [`drain`](Self::drain) brings all that was written together again, one key at a time. So what
+/// was met is forgotten then: nobody may spill in the middle of a visitor.
 #[derive(Debug)]
 pub struct Counts<K: Key + ?Sized, V> {
     slots: Slots,
@@ -136,7 +136,7 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
 
     /// Writes what is in memory to disk and gives the memory back, if it is worth it.
     ///
-    /// Whoever counts distinct things by places must not be in the middle of one.
+    /// Whoever counts distinct things must not be in the middle of one.
     ///
     /// # Errors
     /// If the disk is full or fails.
@@ -153,7 +153,14 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
         self.runs.write(spill, entries.iter().map(|(kept, value)| (K::kept(kept, &arena), value)))
     }
 
-    /// Takes the keys in memory and their values out, in order.
+    /// Takes the keys in memory and their values out. The order means nothing.
+    fn take(&mut self, mut each: impl FnMut(&K, V)) {
+        self.slots = Slots::default();
+        let (entries, arena) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.arena));
+        entries.into_iter().for_each(|(kept, value)| each(K::kept(&kept, &arena), value));
+    }
+
+    /// The same in order.
     fn take_in_order(&mut self) -> (Vec<(K::Kept, V)>, K::Arena) {
         let (mut entries, arena) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.arena));
         entries.sort_unstable_by(|a, b| K::kept(&a.0, &arena).cmp(K::kept(&b.0, &arena)));
@@ -164,11 +171,11 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
     ///
     /// # Errors
     /// If what is on disk cannot be read.
-    pub fn drain(self, mut each: impl FnMut(&K, V)) -> Result<()> {
+    pub fn drain(mut self, each: impl FnMut(&K, V)) -> Result<()> {
         if self.runs.spill().is_some() {
             return self.drain_in_order(each);
         }
-        self.entries.into_iter().for_each(|(kept, value)| each(K::kept(&kept, &self.arena), value));
+        self.take(each);
         Ok(())
     }
 
@@ -197,81 +204,36 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
     }
 }
 
-/// Marks keys as seen by the journey at hand and by its visitor: one number per key tells both.
-#[derive(Clone, Debug, Default)]
-pub struct Marks {
-    /// The last journey that met each key.
-    last: Vec<u64>,
+/// Which journey is at hand, and of which visitor: so that journeys and visitors that meet a key are counted exactly without a set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turn {
+    /// The number of the journey, from 1.
     journey: u64,
-    /// The first journey of the visitor.
+    /// The number of the visitor's first journey.
     visitor: u64,
 }
 
-impl Marks {
-    /// Begins the next visitor.
+/// The last journey that met a key: it stands among the sums of the key, is nobody's to add, and is not written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark(u64);
+
+impl Turn {
+    /// Begins the next visitor, whose first journey is still to begin.
+    #[inline]
     pub fn next_visitor(&mut self) {
         self.visitor = self.journey + 1;
     }
 
     /// Begins the next journey of the visitor.
+    #[inline]
     pub fn next_journey(&mut self) {
         self.journey += 1;
     }
 
-    /// Whether the journey meets `place` for the first time, and whether the visitor does.
+    /// Leaves a mark: whether the journey is at the key for the first time, and whether the visitor is.
     #[inline]
-    pub fn first(&mut self, place: usize) -> (bool, bool) {
-        match self.last.get_mut(place) {
-            Some(last) => {
-                let before = std::mem::replace(last, self.journey);
-                (before != self.journey, before < self.visitor)
-            }
-            None => self.first_of_all(place),
-        }
-    }
-
-    // Out of the way of the loops that it would be in.
-    #[cold]
-    #[inline(never)]
-    fn first_of_all(&mut self, place: usize) -> (bool, bool) {
-        self.last.resize((place + 1).next_power_of_two(), 0);
-        self.last[place] = self.journey;
-        (true, true)
-    }
-}
-
-/// Marks keys as seen by the current visitor, so that distinct visitors are counted exactly without a set.
-#[derive(Clone, Debug, Default)]
-pub struct Stamps {
-    seen: Vec<u32>,
-    now: u32,
-}
-
-impl Stamps {
-    /// Begins the next visitor (or session): nothing is seen yet.
-    pub fn next(&mut self) {
-        self.now += 1;
-        if self.now == u32::MAX {
-            self.seen.fill(0);
-            self.now = 1;
-        }
-    }
-
-    /// Whether the current visitor meets `place` for the first time.
-    #[inline]
-    pub fn first(&mut self, place: usize) -> bool {
-        match self.seen.get_mut(place) {
-            Some(seen) => std::mem::replace(seen, self.now) != self.now,
-            None => self.first_of_all(place),
-        }
-    }
-
-    // Out of the way of the loops that it would be in.
-    #[cold]
-    #[inline(never)]
-    fn first_of_all(&mut self, place: usize) -> bool {
-        self.seen.resize((place + 1).next_power_of_two(), 0);
-        self.seen[place] = self.now;
-        true
+    pub fn first(&self, mark: &mut Mark) -> (bool, bool) {
+        let before = std::mem::replace(&mut mark.0, self.journey);
+        (before != self.journey, before < self.visitor)
     }
 }

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-use crate::ids::Code;
+use crate::ids::{Code, MISSING};
 use crate::sync::{lock, unlocked};
 
 /// The distinct names of one role and their codes. Code 0 is the empty name: no value.
@@ -96,6 +96,12 @@ impl Shared {
         let before = dictionary.bytes();
         let code = dictionary.intern(name);
         (code, dictionary.bytes() - before)
+    }
+
+    /// Whether the dictionary has one of `names` by now.
+    pub fn has_any(&self, names: &[String]) -> bool {
+        let dictionary = lock(&self.0);
+        names.iter().any(|name| dictionary.code(name).is_some_and(|code| code != MISSING))
     }
 
     /// The closed dictionary: no name comes in any more.

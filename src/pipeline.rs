@@ -284,7 +284,7 @@ pub fn run_with_rows(
 
     let store = Store::new(PARTITION_BITS, Arc::clone(&spill));
     let mut read = read(&pool, &files, &reading, store, &budget, progress)?;
-    let Tally { account: counted, rejects, span } = read.tally;
+    let Tally { account: counted, rejects, span, .. } = read.tally;
     check_rejects(&counted, &files, limits)?;
 
     let (events, pages, dimensions) = read.dictionaries.close();

@@ -84,7 +84,7 @@ impl Log {
             if needs.scan.event {
                 columns.event.push(name);
             }
-            if needs.scan.page {
+            if needs.scan.reads_pages() {
                 columns.page.push(page);
             }
             if needs.scan.value {

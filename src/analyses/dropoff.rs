@@ -16,7 +16,7 @@ use super::event_names::EventNames;
 use super::goals::Goals;
 use super::step::{Hit, Matcher};
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Stamps, Sums};
+use crate::counts::{Grid, Mark, Sums, Turn};
 use crate::durations::Durations;
 use crate::error::Result;
 use crate::ids::{Code, MISSING, NO_VALUE};
@@ -178,18 +178,33 @@ struct NodeCounts {
     errors: u64,
     /// Times until the next node.
     times: Durations,
+    met: Mark,
+    met_before_goal: Mark,
 }
 
 impl NodeCounts {
     fn numbers(&self) -> [u64; 9] {
-        let NodeCounts { journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors, times: _ } =
-            *self;
+        let NodeCounts { journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors, .. } = *self;
         [journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors]
     }
 
     fn of(numbers: [u64; 9], times: Durations) -> Self {
         let [journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors] = numbers;
-        NodeCounts { journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors, times }
+        let [met, met_before_goal] = Default::default();
+        NodeCounts {
+            journeys,
+            events,
+            dropped,
+            before_goal,
+            reached,
+            loops,
+            repeats,
+            rage,
+            errors,
+            times,
+            met,
+            met_before_goal,
+        }
     }
 }
 
@@ -229,6 +244,7 @@ struct DropOffCounts {
     /// What follows each node, by [`BoundDropOff::pair`].
     next: Grid<u64>,
     positions: Positions,
+    turn: Turn,
 }
 
 /// One thread's scratch.
@@ -237,9 +253,6 @@ struct Work {
     hits: Vec<Hit>,
     room: Shows,
     rage: Rage,
-    /// Nodes that the journey at hand has had, and those before its goal.
-    seen: Stamps,
-    seen_before_goal: Stamps,
 }
 
 /// What stands for a node where a journey ends: no node has this code.
@@ -263,15 +276,17 @@ impl Analysis for BoundDropOff {
             nodes: Grid::new(self.nodes),
             next: Grid::new(self.nodes * self.nodes),
             positions: Positions::new(self.nodes),
+            turn: Turn::default(),
         }
     }
 
     fn observe(&self, work: &mut Work, counts: &mut DropOffCounts, visitor: Visitor<'_>) {
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
+            counts.turn.next_journey();
             let goal = self.count_goal(work, counts, journey);
             self.count_path(work, counts, journey, goal);
-            self.count_events(work, counts, journey, goal);
+            self.count_events(counts, journey, goal);
             work.rage.bursts(journey, |at| {
                 if let Some(node) = self.node(journey, at) {
                     counts.at(node).rage += 1;
@@ -343,13 +358,11 @@ impl BoundDropOff {
         };
         counts.at(last).dropped += u64::from(goal.is_none());
         counts.positions.end(shown.nodes.len(), goal.is_none());
-        work.seen.next();
         let times = journey.times();
         for (position, &code) in shown.nodes.iter().enumerate() {
             counts.positions.visit(position, code);
-            let at = counts.nodes.place(u64::from(code));
-            let node = counts.nodes.value(at);
-            node.journeys += u64::from(work.seen.first(at));
+            let node = counts.nodes.at(u64::from(code));
+            node.journeys += u64::from(counts.turn.first(&mut node.met).0);
             let before = |back: usize| position.checked_sub(back).map(|position| shown.nodes[position]);
             let came_back = before(2) == Some(code) && before(1) != Some(code);
             node.loops += u64::from(came_back);
@@ -362,8 +375,8 @@ impl BoundDropOff {
     }
 
     /// Counts the events at each node, whether or not the view shows all of them as places.
-    fn count_events(&self, work: &mut Work, counts: &mut DropOffCounts, journey: Journey<'_>, goal: Option<usize>) {
-        work.seen_before_goal.next();
+    fn count_events(&self, counts: &mut DropOffCounts, journey: Journey<'_>, goal: Option<usize>) {
+        let turn = counts.turn;
         let (mut previous, mut scene) = (None, None);
         for at in 0..journey.len() {
             let node = self.node(journey, at);
@@ -371,17 +384,16 @@ impl BoundDropOff {
             if is_error && let Some(scene) = self.scene(node, scene) {
                 counts.at(scene).errors += 1;
             }
-            let Some(node) = node else { continue };
-            let place = counts.nodes.place(u64::from(node));
-            let counts = counts.nodes.value(place);
-            counts.events += 1;
-            counts.repeats += u64::from(previous == Some(node));
-            if goal.is_none_or(|goal| at < goal) && work.seen_before_goal.first(place) {
-                counts.before_goal += 1;
-                counts.reached += u64::from(goal.is_some());
+            let Some(code) = node else { continue };
+            let node = counts.at(code);
+            node.events += 1;
+            node.repeats += u64::from(previous == Some(code));
+            if goal.is_none_or(|goal| at < goal) && turn.first(&mut node.met_before_goal).0 {
+                node.before_goal += 1;
+                node.reached += u64::from(goal.is_some());
             }
-            previous = Some(node);
-            scene = if is_error { scene } else { Some(node) };
+            previous = Some(code);
+            scene = if is_error { scene } else { Some(code) };
         }
     }
 

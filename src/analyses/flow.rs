@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::step::nowhere;
 use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Stamps, Sums};
+use crate::counts::{Grid, Mark, Sums, Turn};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
@@ -195,6 +195,7 @@ struct NodeCounts {
     dropped: u64,
     beyond: u64,
     visitors: u64,
+    mark: Mark,
 }
 
 impl Sums for NodeCounts {
@@ -211,7 +212,7 @@ impl Sums for NodeCounts {
 
     fn read(from: &mut impl Read) -> io::Result<Self> {
         let [through, dropped, beyond, visitors] = Sums::read(from)?;
-        Ok(NodeCounts { through, dropped, beyond, visitors })
+        Ok(NodeCounts { through, dropped, beyond, visitors, mark: Mark::default() })
     }
 }
 
@@ -219,6 +220,7 @@ impl Sums for NodeCounts {
 struct LinkCounts {
     count: u64,
     visitors: u64,
+    mark: Mark,
 }
 
 impl Sums for LinkCounts {
@@ -233,7 +235,7 @@ impl Sums for LinkCounts {
 
     fn read(from: &mut impl Read) -> io::Result<Self> {
         let [count, visitors] = Sums::read(from)?;
-        Ok(LinkCounts { count, visitors })
+        Ok(LinkCounts { count, visitors, mark: Mark::default() })
     }
 }
 
@@ -243,18 +245,11 @@ struct FlowCounts {
     nodes: Grid<NodeCounts>,
     /// By [`Numbers::link`].
     links: Grid<LinkCounts>,
-}
-
-#[derive(Default)]
-struct FlowWork {
-    room: Shows,
-    /// Nodes of columns and links that the visitor at hand has been at.
-    nodes: Stamps,
-    links: Stamps,
+    turn: Turn,
 }
 
 impl Analysis for BoundFlow {
-    type Work = FlowWork;
+    type Work = Shows;
     type Partial = FlowCounts;
     type Report = FlowReport;
 
@@ -264,14 +259,15 @@ impl Analysis for BoundFlow {
 
     fn empty(&self) -> FlowCounts {
         let Numbers { depth, nodes } = self.numbers;
-        FlowCounts { nodes: Grid::new(depth * nodes), links: Grid::new(depth * nodes * nodes) }
+        let (nodes, links) = (Grid::new(depth * nodes), Grid::new(depth * nodes * nodes));
+        FlowCounts { nodes, links, turn: Turn::default() }
     }
 
-    fn observe(&self, work: &mut FlowWork, counts: &mut FlowCounts, visitor: Visitor<'_>) {
-        work.nodes.next();
-        work.links.next();
+    fn observe(&self, room: &mut Shows, counts: &mut FlowCounts, visitor: Visitor<'_>) {
+        counts.turn.next_visitor();
         for journey in visitor.journeys(self.unit) {
-            self.count(work, counts, journey);
+            counts.turn.next_journey();
+            self.count(room, counts, journey);
         }
     }
 
@@ -301,18 +297,17 @@ impl Analysis for BoundFlow {
 type Rows = HashMap<u64, usize, RandomState>;
 
 impl BoundFlow {
-    fn count(&self, work: &mut FlowWork, counts: &mut FlowCounts, journey: Journey<'_>) {
-        let nodes = self.view.look(journey, &mut work.room).nodes;
+    fn count(&self, room: &mut Shows, counts: &mut FlowCounts, journey: Journey<'_>) {
+        let nodes = self.view.look(journey, room).nodes;
         let start = self.start.map_or(Some(0), |start| nodes.iter().position(|node| *node == start));
         let Some(start) = start else { return };
         let path = &nodes[start..];
         let depth = self.numbers.depth as usize;
         for (position, &node) in path.iter().take(depth).enumerate() {
             let number = self.numbers.node(position, node);
-            let at = counts.nodes.place(number);
-            let node = counts.nodes.value(at);
+            let node = counts.nodes.at(number);
             node.through += 1;
-            node.visitors += u64::from(work.nodes.first(at));
+            node.visitors += u64::from(counts.turn.first(&mut node.mark).1);
             let Some(&next) = path.get(position + 1) else {
                 node.dropped += 1;
                 return;
@@ -321,10 +316,9 @@ impl BoundFlow {
                 node.beyond += 1;
                 return;
             }
-            let at = counts.links.place(self.numbers.link(number, next));
-            let link = counts.links.value(at);
+            let link = counts.links.at(self.numbers.link(number, next));
             link.count += 1;
-            link.visitors += u64::from(work.links.first(at));
+            link.visitors += u64::from(counts.turn.first(&mut link.mark).1);
         }
     }
 

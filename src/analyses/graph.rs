@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Marks, Sums};
+use crate::counts::{Grid, Mark, Sums, Turn};
 use crate::durations::{Durations, Summary};
 use crate::error::{Error, Result};
 use crate::ids::Code;
@@ -105,12 +105,15 @@ pub struct Tally {
     pub journeys: u64,
     /// Distinct visitors.
     pub visitors: u64,
+    #[serde(skip)]
+    mark: Mark,
 }
 
 impl Tally {
-    /// Counts an occurrence, and whether it is the first of its journey and of its visitor.
+    /// Counts an occurrence in the journey at hand.
     #[inline]
-    fn count(&mut self, (of_journey, of_visitor): (bool, bool)) {
+    fn count(&mut self, turn: Turn) {
+        let (of_journey, of_visitor) = turn.first(&mut self.mark);
         self.count += 1;
         self.journeys += u64::from(of_journey);
         self.visitors += u64::from(of_visitor);
@@ -152,7 +155,7 @@ impl Sums for Tally {
 
     fn read(from: &mut impl Read) -> io::Result<Self> {
         let [count, journeys, visitors] = Sums::read(from)?;
-        Ok(Tally { count, journeys, visitors })
+        Ok(Tally { count, journeys, visitors, mark: Mark::default() })
     }
 }
 
@@ -202,18 +205,11 @@ struct GraphCounts {
     nodes: Grid<NodeCounts>,
     /// By [`BoundGraph::pair`].
     transitions: Grid<TransitionCounts>,
-}
-
-#[derive(Default)]
-struct GraphWork {
-    room: Shows,
-    /// Nodes and transitions that the journey and the visitor at hand have had already.
-    nodes: Marks,
-    transitions: Marks,
+    turn: Turn,
 }
 
 impl Analysis for BoundGraph {
-    type Work = GraphWork;
+    type Work = Shows;
     type Partial = GraphCounts;
     type Report = GraphReport;
 
@@ -222,16 +218,15 @@ impl Analysis for BoundGraph {
     }
 
     fn empty(&self) -> GraphCounts {
-        GraphCounts { nodes: Grid::new(self.nodes), transitions: Grid::new(self.nodes * self.nodes) }
+        let (nodes, transitions) = (Grid::new(self.nodes), Grid::new(self.nodes * self.nodes));
+        GraphCounts { nodes, transitions, turn: Turn::default() }
     }
 
-    fn observe(&self, work: &mut GraphWork, counts: &mut GraphCounts, visitor: Visitor<'_>) {
-        work.nodes.next_visitor();
-        work.transitions.next_visitor();
+    fn observe(&self, room: &mut Shows, counts: &mut GraphCounts, visitor: Visitor<'_>) {
+        counts.turn.next_visitor();
         for journey in visitor.journeys(self.unit) {
-            work.nodes.next_journey();
-            work.transitions.next_journey();
-            self.count(work, counts, journey);
+            counts.turn.next_journey();
+            self.count(room, counts, journey);
         }
     }
 
@@ -277,11 +272,10 @@ impl Analysis for BoundGraph {
 }
 
 impl BoundGraph {
-    fn count(&self, work: &mut GraphWork, counts: &mut GraphCounts, journey: Journey<'_>) {
-        let shown = self.view.look(journey, &mut work.room);
+    fn count(&self, room: &mut Shows, counts: &mut GraphCounts, journey: Journey<'_>) {
+        let (shown, turn) = (self.view.look(journey, room), counts.turn);
         for &node in shown.nodes {
-            let at = counts.nodes.place(u64::from(node));
-            counts.nodes.value(at).tally.count(work.nodes.first(at));
+            counts.nodes.at(u64::from(node)).tally.count(turn);
         }
         let ([first, ..], [.., last]) = (shown.nodes, shown.nodes) else { return };
         counts.nodes.at(u64::from(*first)).entries += 1;
@@ -289,9 +283,8 @@ impl BoundGraph {
         let times = journey.times();
         let mut before = times[shown.event(0)];
         for (pair, number) in shown.nodes.windows(2).zip(1..) {
-            let at = counts.transitions.place(self.pair(pair[0], pair[1]));
-            let transition = counts.transitions.value(at);
-            transition.tally.count(work.transitions.first(at));
+            let transition = counts.transitions.at(self.pair(pair[0], pair[1]));
+            transition.tally.count(turn);
             let time = times[shown.event(number)];
             transition.times.add(time - std::mem::replace(&mut before, time));
         }

@@ -163,13 +163,8 @@ struct PathCounts {
     cells: Grid<u64>,
 }
 
-#[derive(Default)]
-struct PathWork {
-    room: Shows,
-}
-
 impl Analysis for BoundPaths {
-    type Work = PathWork;
+    type Work = Shows;
     type Partial = PathCounts;
     type Report = PathsReport;
 
@@ -182,10 +177,10 @@ impl Analysis for BoundPaths {
         PathCounts { paths: Taken::default(), journeys: 0, empty: 0, aligned: 0, cells }
     }
 
-    fn observe(&self, work: &mut PathWork, counts: &mut PathCounts, visitor: Visitor<'_>) {
+    fn observe(&self, room: &mut Shows, counts: &mut PathCounts, visitor: Visitor<'_>) {
         counts.paths.next_visitor();
         for journey in visitor.journeys(self.unit) {
-            self.count(work, counts, journey);
+            self.count(room, counts, journey);
         }
     }
 
@@ -219,8 +214,8 @@ impl Analysis for BoundPaths {
 }
 
 impl BoundPaths {
-    fn count(&self, work: &mut PathWork, counts: &mut PathCounts, journey: Journey<'_>) {
-        let path = self.view.look(journey, &mut work.room).nodes;
+    fn count(&self, room: &mut Shows, counts: &mut PathCounts, journey: Journey<'_>) {
+        let path = self.view.look(journey, room).nodes;
         counts.journeys += 1;
         if let Some(matrix) = &self.matrix {
             counts.aligned += u64::from(matrix.count(path, &mut counts.cells));

@@ -160,8 +160,7 @@ impl Question for Summary {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_sessions(&self.common.sessions));
         needs.scan.event = true;
-        // Whether names or pages tell the page views is decided when all names are known.
-        needs.scan.page = true;
+        needs.scan.views.push(self.common.conventions.page_views.clone());
         needs
     }
 

@@ -6,98 +6,98 @@ use super::{Counts, Sums};
 use crate::error::Result;
 use crate::spill::Spill;
 
-/// Counts by numbers below a bound: a hash table, and in front of it an array of places once that is worth its memory.
-///
-/// A number costs one look into the array where few are possible, and no more than the hash table where many are.
+/// Counts by numbers below a bound: in a hash table, and once enough of the numbers were met to be worth the memory, in an array.
 #[derive(Debug)]
 pub struct Grid<V> {
-    counts: Counts<u64, V>,
     bound: u64,
-    /// One more than the place of each number met; 0 for the others. Empty while it is not worth its memory.
-    pub(super) front: Vec<u32>,
+    /// By number; empty while it is not worth its memory.
+    pub(super) dense: Vec<Option<V>>,
+    /// All others.
+    counts: Counts<u64, V>,
 }
 
 impl<V: Sums> Grid<V> {
-    /// The largest array: 1 MiB, what a second-level cache holds, and enough for all pairs of 512 nodes.
-    pub(super) const LARGEST: u64 = 1 << 18;
-    /// Entries of the array for each number met, at most: so it is never much larger than what it points to.
-    const SPARSEST: u64 = 64;
+    /// Bytes of the largest array: what a second-level cache holds.
+    pub(super) const LARGEST: u64 = 1 << 20;
+    /// Places of the array for each number met, at most.
+    const SPARSEST: u64 = 16;
 
     /// For numbers below `bound`.
     pub fn new(bound: u64) -> Self {
-        Grid { counts: Counts::default(), bound, front: Vec::new() }
-    }
-
-    /// The place of `number`, which is new if the number is. It stays the same until the next spill or merge.
-    #[inline]
-    pub fn place(&mut self, number: u64) -> usize {
-        if self.front.is_empty() {
-            return self.place_by_hash(number);
-        }
-        match self.front[number as usize].checked_sub(1) {
-            Some(place) => place as usize,
-            None => self.place_of_new(number),
-        }
-    }
-
-    // Out of the way of the loops that it would be in, as the next one.
-    #[cold]
-    #[inline(never)]
-    fn place_of_new(&mut self, number: u64) -> usize {
-        let place = self.counts.place(&number);
-        self.front[number as usize] = place as u32 + 1;
-        place
-    }
-
-    #[inline(never)]
-    fn place_by_hash(&mut self, number: u64) -> usize {
-        let place = self.counts.place(&number);
-        if self.bound <= Self::LARGEST && self.bound <= self.counts.len() as u64 * Self::SPARSEST {
-            self.front = vec![0; self.bound as usize];
-        }
-        place
-    }
-
-    /// The value at a place that [`place`](Self::place) gave.
-    #[inline]
-    pub fn value(&mut self, place: usize) -> &mut V {
-        self.counts.value(place)
+        Grid { bound, dense: Vec::new(), counts: Counts::default() }
     }
 
     /// The value of `number`, which is the default if the number is new.
     #[inline]
     pub fn at(&mut self, number: u64) -> &mut V {
-        let place = self.place(number);
-        self.value(place)
+        if self.dense.is_empty() {
+            return self.by_hash(number);
+        }
+        self.dense[number as usize].get_or_insert_default()
+    }
+
+    // Out of the way of the loops that it would be in.
+    #[inline(never)]
+    fn by_hash(&mut self, number: u64) -> &mut V {
+        let place = self.counts.place(&number);
+        let worth = self.bound <= self.counts.len() as u64 * Self::SPARSEST;
+        if worth && self.bound <= Self::LARGEST / size_of::<Option<V>>() as u64 {
+            self.dense.resize_with(self.bound as usize, || None);
+            let Self { dense, counts, .. } = self;
+            counts.take(|&number, value| dense[number as usize] = Some(value));
+            return self.dense[number as usize].get_or_insert_default();
+        }
+        self.counts.value(place)
+    }
+
+    /// Moves what is in the array into the hash table.
+    fn settle(&mut self) {
+        for (number, value) in (0..).zip(std::mem::take(&mut self.dense)) {
+            if let Some(value) = value {
+                *self.counts.at(&number) = value;
+            }
+        }
     }
 
     /// Adds the counts of `from`.
-    pub fn merge(&mut self, from: Self) {
+    pub fn merge(&mut self, mut from: Self) {
+        if self.dense.len() == from.dense.len() {
+            for (into, from) in self.dense.iter_mut().zip(std::mem::take(&mut from.dense)) {
+                if let Some(from) = from {
+                    into.get_or_insert_default().add(from);
+                }
+            }
+        } else {
+            self.settle();
+            from.settle();
+        }
         self.counts.merge(from.counts);
-        self.front = Vec::new();
     }
 
     /// As [`Counts::relieve`].
     pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
-        self.counts.relieve(spill)?;
-        if self.counts.len() == 0 {
-            self.front = Vec::new();
+        if !spill.takes(self.bytes()) {
+            return Ok(());
         }
-        Ok(())
+        self.settle();
+        self.counts.spill(spill)
     }
 
     /// As [`Counts::drain`].
-    pub fn drain(self, mut each: impl FnMut(u64, V)) -> Result<()> {
+    pub fn drain(mut self, mut each: impl FnMut(u64, V)) -> Result<()> {
+        self.settle();
         self.counts.drain(|&number, value| each(number, value))
     }
 
     /// As [`Counts::drain_in_order`].
-    pub fn drain_in_order(self, mut each: impl FnMut(u64, V)) -> Result<()> {
+    pub fn drain_in_order(mut self, mut each: impl FnMut(u64, V)) -> Result<()> {
+        self.settle();
         self.counts.drain_in_order(|&number, value| each(number, value))
     }
 
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
-        self.counts.bytes() + self.front.capacity() * size_of::<u32>()
+        let values = self.dense.iter().flatten().map(Sums::bytes).sum::<usize>();
+        self.counts.bytes() + self.dense.capacity() * size_of::<Option<V>>() + values
     }
 }

@@ -100,7 +100,8 @@ fn sequences() -> impl Strategy<Value = Vec<Vec<Code>>> {
 
 #[test]
 fn a_grid_counts_the_same_with_and_without_its_array() {
-    for bound in [1, 100, Grid::<u64>::LARGEST, u64::MAX] {
+    for (bound, in_array) in [(1, true), (100, true), (60_000, true), (Grid::<u64>::LARGEST, false), (u64::MAX, false)]
+    {
         let (mut grid, mut plain) = (Grid::<u64>::new(bound), BTreeMap::new());
         let spill = Arc::new(Spill::new().worth(0));
         for n in 0..20_000u64 {
@@ -108,11 +109,11 @@ fn a_grid_counts_the_same_with_and_without_its_array() {
             *grid.at(number) += 1;
             *plain.entry(number).or_default() += 1;
             if n == 10_000 {
-                assert_eq!(grid.front.is_empty(), bound == u64::MAX);
+                assert_eq!(grid.dense.is_empty(), !in_array);
                 grid.relieve(&spill).unwrap();
             }
         }
-        assert_eq!(grid.front.is_empty(), bound == u64::MAX);
+        assert_eq!(grid.dense.is_empty(), !in_array);
         let mut found = BTreeMap::new();
         grid.drain(|number, count| assert!(found.insert(number, count).is_none())).unwrap();
         assert_eq!(found, plain);
@@ -138,29 +139,35 @@ fn numbers_come_in_order_however_they_were_spilled() {
 
 #[test]
 fn marks_tell_the_first_of_a_journey_and_of_a_visitor() {
-    let mut marks = Marks::default();
-    let journeys = [(true, [3, 3, 900]), (false, [3, 4, 4]), (true, [4, 3, 900])];
+    let (mut turn, mut marks) = (Turn::default(), [Mark::default(); 3]);
+    let journeys = [(true, [0, 0, 2]), (false, [0, 1, 1]), (true, [1, 0, 2])];
     let (first, again, known) = ((true, true), (false, false), (true, false));
     let expected = [[first, again, first], [known, first, again], [first, first, first]];
-    for ((new_visitor, places), expected) in journeys.into_iter().zip(expected) {
+    for ((new_visitor, keys), expected) in journeys.into_iter().zip(expected) {
         if new_visitor {
-            marks.next_visitor();
+            turn.next_visitor();
         }
-        marks.next_journey();
-        assert_eq!(places.map(|place| marks.first(place)), expected);
+        turn.next_journey();
+        assert_eq!(keys.map(|key| turn.first(&mut marks[key])), expected);
     }
 }
 
 #[test]
-fn stamps_tell_visitors_apart() {
-    let mut stamps = Stamps::default();
-    stamps.next();
-    assert!(stamps.first(3) && !stamps.first(3) && stamps.first(0));
-    stamps.next();
-    assert!(stamps.first(3) && !stamps.first(3));
-    stamps.now = u32::MAX - 1;
-    stamps.next();
-    assert!(stamps.first(3));
+fn grids_merge_whether_or_not_they_have_an_array() {
+    let grid = |numbers: std::ops::Range<u64>| {
+        let mut grid = Grid::<u64>::new(1000);
+        numbers.for_each(|number| *grid.at(number) += number + 1);
+        grid
+    };
+    for (left, right) in [(0..300, 100..1000), (0..3, 1..300), (1..300, 0..3), (0..2, 1..3)] {
+        let mut merged = grid(left.clone());
+        merged.merge(grid(right.clone()));
+        let mut found = BTreeMap::new();
+        merged.drain(|number, sum| assert!(found.insert(number, sum).is_none())).unwrap();
+        let times = |number: u64| u64::from(left.contains(&number)) + u64::from(right.contains(&number));
+        let expected = (0..1000).map(|number| (number, times(number) * (number + 1))).filter(|(_, sum)| *sum > 0);
+        assert_eq!(found, expected.collect());
+    }
 }
 
 proptest! {

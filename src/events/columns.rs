@@ -164,6 +164,9 @@ pub struct Scan {
     pub event: bool,
     /// Whether pages are read.
     pub page: bool,
+    /// For questions that need pages only where names do not tell the page views: the names that would. As soon as the log has one of
+    /// each list, pages are of no use to them.
+    pub views: Vec<Vec<String>>,
     /// Whether amounts are read.
     pub value: bool,
     /// Whether the log's own session ids are read.
@@ -183,6 +186,11 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// Whether pages are read, be it in the beginning.
+    pub fn reads_pages(&self) -> bool {
+        self.page || !self.views.is_empty()
+    }
+
     /// The names of the columns that questions, the filter and derived columns name, beside those of roles.
     pub fn named(&self) -> impl Iterator<Item = &str> {
         let is_role = |name: &str| Role::ALL.iter().any(|role| role.name().eq_ignore_ascii_case(name));
@@ -218,7 +226,7 @@ impl Scan {
         let read = match role {
             Role::Visitor | Role::Time => true,
             Role::Event => self.event || self.event_required,
-            Role::Page => self.page || self.page_required,
+            Role::Page => self.reads_pages() || self.page_required,
             Role::Value => self.value,
             Role::Session => self.session,
             // They are read as dimensions.
@@ -296,7 +304,7 @@ impl Mapping {
         let visitor = want(Some(visitor), UseAs::Ids).unwrap_or_default();
         let time = want(Some(time), UseAs::Values).unwrap_or_default();
         let event = want(optional(Role::Event, scan.event)?, UseAs::Names);
-        let page = want(optional(Role::Page, scan.page)?, UseAs::Names);
+        let page = want(optional(Role::Page, scan.reads_pages())?, UseAs::Names);
         let value = want(optional(Role::Value, scan.value)?, UseAs::Values);
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
         let dimensions = scan.dimensions.iter().map(|name| {
@@ -320,6 +328,16 @@ impl Mapping {
 }
 
 impl Mapping {
+    /// The place of the page, if nothing but the page is read from it.
+    pub fn page_alone(&self) -> Option<usize> {
+        let page = self.page?;
+        let roles = [Some(self.visitor), Some(self.time), self.event, self.value, self.session].into_iter().flatten();
+        let dimensions = self.dimensions.iter().map(|dimension| dimension.place);
+        let seen = self.conditions.iter().flatten().chain(&self.filter).map(|seen| seen.place);
+        let alone = !roles.chain(dimensions).chain(seen).any(|place| place == page);
+        (alone && self.layout.is_plain()).then_some(page)
+    }
+
     /// The place of a role, if it is read and the file has it.
     pub fn role(&self, role: Role) -> Option<usize> {
         match role {

@@ -51,6 +51,9 @@ pub struct Decoder<'r> {
     filter: Option<(Evaluator, BooleanArray)>,
     derived: Vec<Evaluator>,
     names: NameReader<'r>,
+    dictionaries: &'r Dictionaries,
+    /// Whether no page need be read any more: once names tell the page views, they always will.
+    without_pages: bool,
     /// The rows of the batch that are kept, and room for them once more.
     keep: Vec<u32>,
     kept: Vec<u32>,
@@ -84,13 +87,24 @@ pub struct Tally {
     pub rejects: Vec<(usize, Reject)>,
     /// First and last time of a used event, in µs.
     pub span: Option<(i64, i64)>,
+    /// Pages that were unreadable. They do not count if names tell the page views: how many were looked at depends on the threads.
+    bad_pages: u64,
 }
 
 impl Tally {
+    /// Settles what depends on all names.
+    pub fn settle(&mut self, reading: &Reading, dictionaries: &Dictionaries) {
+        let bad_pages = std::mem::take(&mut self.bad_pages);
+        if !dictionaries.tell_views(&reading.scan) {
+            self.account.null("page", bad_pages);
+        }
+    }
+
     /// Adds what another thread counted; the order of threads does not matter to anything but the order of the rejects.
     pub fn add(&mut self, other: Tally) {
         self.account.add(other.account);
         self.rejects.extend(other.rejects);
+        self.bad_pages += other.bad_pages;
         if let Some((first, last)) = other.span {
             self.widen(first, last);
         }
@@ -110,6 +124,8 @@ impl<'r> Decoder<'r> {
             filter: reading.scan.filter.as_ref().map(|sql| (Evaluator::new(sql), BooleanArray::new_null(0))),
             derived: reading.scan.derived.iter().map(|derived| Evaluator::new(&derived.expression)).collect(),
             names: NameReader::new(reading, dictionaries, budget),
+            dictionaries,
+            without_pages: false,
             keep: Vec::new(),
             kept: Vec::new(),
             scratch: String::new(),
@@ -117,6 +133,11 @@ impl<'r> Decoder<'r> {
             reading,
             budget,
         }
+    }
+
+    /// Whether pages are of no use from now on.
+    pub fn is_without_pages(&self) -> bool {
+        self.without_pages
     }
 
     /// What was counted, the clock's notes included.
@@ -243,8 +264,11 @@ impl<'r> Decoder<'r> {
         if scan.event {
             self.names(NameColumn::Event, mapping.event, raw, keep, &mut batch.event)?;
         }
-        if scan.page {
-            self.names(NameColumn::Page, mapping.page, raw, keep, &mut batch.page)?;
+        if scan.reads_pages() {
+            // Behind the events, whose names may tell.
+            self.without_pages = self.without_pages || self.dictionaries.tell_views(scan);
+            let column = mapping.page.filter(|_| !self.without_pages);
+            self.names(NameColumn::Page, column, raw, keep, &mut batch.page)?;
         }
         batch.dimensions.resize_with(scan.dimensions.len(), Vec::new);
         for (dimension, &Dimension { place, parameter }) in mapping.dimensions.iter().enumerate() {
@@ -272,7 +296,10 @@ impl<'r> Decoder<'r> {
         out: &mut Vec<Code>,
     ) -> Result<()> {
         let bad = self.names.read(names, column.map(|at| &raw.columns[at]), keep, out)?;
-        self.tally.account.null(self.names.title(names), bad);
+        match names {
+            NameColumn::Page => self.tally.bad_pages += bad,
+            _ => self.tally.account.null(self.names.title(names), bad),
+        }
         Ok(())
     }
 

@@ -110,6 +110,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Whether no derived column is needed.
+    pub fn is_plain(&self) -> bool {
+        self.derived.is_empty()
+    }
+
     /// Finds what the derived columns among `wanted` are made of, and leaves in `wanted` only what is read from a file of `file` columns.
     pub fn new(wanted: &mut Vec<Wanted>, file: usize, visible: &Visible<'_>, derived: &[Derived]) -> Result<Layout> {
         let mut layout = Layout::default();

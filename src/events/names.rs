@@ -8,6 +8,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
+use super::columns::Scan;
 use super::decode::Reading;
 use super::page::parameter_of;
 use super::texts::Texts;
@@ -28,6 +29,11 @@ pub struct Dictionaries {
 impl Dictionaries {
     pub fn new(dimensions: usize) -> Self {
         Dictionaries { dimensions: (0..dimensions).map(|_| Shared::default()).collect(), ..Self::default() }
+    }
+
+    /// Whether names tell all page views that questions ask for, so that no page need be read.
+    pub fn tell_views(&self, scan: &Scan) -> bool {
+        !scan.page && scan.views.iter().all(|names| self.event.has_any(names))
     }
 
     /// The closed dictionaries: events, pages, dimensions.
@@ -139,16 +145,17 @@ impl<'r> NameReader<'r> {
     ) -> Result<bool> {
         let texts = Texts::new(column)?;
         let (mut scratch, mut all_known) = (String::new(), true);
-        texts.each(keep, &mut scratch, |text| {
-            let code = match text {
-                None => MISSING,
-                Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
-            };
-            all_known &= code != UNKNOWN;
-            out.push(code);
-            Ok(())
-        })
-        .map(|()| all_known)
+        texts
+            .each(keep, &mut scratch, |text| {
+                let code = match text {
+                    None => MISSING,
+                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
+                };
+                all_known &= code != UNKNOWN;
+                out.push(code);
+                Ok(())
+            })
+            .map(|()| all_known)
     }
 
     /// Codes of a dictionary column: each of its values is looked up once, and only if a kept row has it. Says whether no name was

@@ -559,14 +559,35 @@ mod tests {
 
     type Event = (String, i64, [u64; 2], [u32; 3], Option<i64>);
 
-    /// Ids of every shape, and numbers that need one, two, four and eight bytes.
+    /// Ids of every shape, and numbers that need any number of bytes above the least of them.
     fn events() -> impl Strategy<Value = Vec<Event>> {
         let id = "[a-c]{1,2}|[0-9]{1,2}|[0-9a-f]{16}|[01]{32}|0000000[0-3]-0000-0000-0000-000000000000";
-        let number = prop_oneof![0..3u64, 250..260u64, 65_530..65_540u64, u64::MAX - 2..=u64::MAX];
-        let code = prop_oneof![0..3u32, 250..260u32, 65_530..65_540u32, u32::MAX - 2..=u32::MAX];
         let value = prop_oneof![9 => Just(None), 1 => (-5..5i64).prop_map(Some)];
-        let event = (id, -5..300i64, [number.clone(), number], [code.clone(), code.clone(), code], value);
-        prop::collection::vec(event, 1..60)
+        let events = prop::collection::vec((id, any::<(i64, [u64; 2], [u32; 3])>(), value), 1..60);
+        (events, 0..64u32, any::<u64>()).prop_map(|(events, shift, least)| {
+            let number = |number: u64| (number >> shift).saturating_add(least >> (shift / 2));
+            let code = |number: u32| (number >> (shift / 2)).saturating_add(least as u32 >> (shift / 3));
+            let event = |(id, (time, numbers, codes), value): (String, (i64, [u64; 2], [u32; 3]), Option<i64>)| {
+                (id, time >> shift, numbers.map(number), codes.map(code), value)
+            };
+            events.into_iter().map(event).collect()
+        })
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_numbers_differ() {
+        let of = |numbers: &[u64]| Column::of(numbers.iter().copied());
+        for (numbers, base, width) in [
+            (vec![], 0, 0),
+            (vec![7, 7], 7, 0),
+            (vec![7, 262], 7, 1),
+            (vec![7, 263], 7, 2),
+            (vec![1 << 40, (1 << 40) + (1 << 24)], 1 << 40, 4),
+            (vec![0, u64::MAX], 0, 8),
+        ] {
+            let column = of(&numbers);
+            assert_eq!((column.present, column.base, column.width), (!numbers.is_empty(), base, width), "{numbers:?}");
+        }
     }
 
     fn batch(events: &[Event], present: [bool; 4], valued: bool) -> EventBatch {

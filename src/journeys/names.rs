@@ -61,6 +61,7 @@ impl Needs {
         self.scan.session |= other.scan.session;
         self.scan.event_required |= other.scan.event_required;
         self.scan.page_required |= other.scan.page_required;
+        union(&mut self.scan.views, other.scan.views);
         union(&mut self.scan.dimensions, other.scan.dimensions);
         union(&mut self.scan.conditions, other.scan.conditions);
         union(&mut self.sessions, other.sessions);

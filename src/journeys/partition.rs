@@ -119,7 +119,6 @@ fn sort_visitors(offsets: &[u32], columns: &mut Columns) {
 /// Dense numbers for the visitors of one partition, by first appearance.
 ///
 /// The seed is random, so that nobody can write a log whose visitors all collide; numbers do not depend on it.
-#[derive(Default)]
 struct Numbers {
     slots: Vec<Slot>,
     keys: Vec<VisitorKey>,
@@ -135,13 +134,16 @@ struct Slot {
     shape: Shape,
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers { slots: vec![Slot::default(); 1 << 12], keys: Vec::new(), seed: RandomState::default() }
+    }
+}
+
 impl Numbers {
     fn clear(&mut self) {
         self.slots.fill(Slot::default());
         self.keys.clear();
-        if self.slots.is_empty() {
-            self.grow();
-        }
     }
 
     /// The number of a visitor. `same` compares the ids of two visitors of equal hash.
@@ -175,7 +177,7 @@ impl Numbers {
 
     #[cold]
     fn grow(&mut self) {
-        let size = (self.slots.len() * 4).max(1 << 12);
+        let size = self.slots.len() * 4;
         self.slots.clear();
         self.slots.resize(size, Slot::default());
         for (number, &VisitorKey { key, shape, .. }) in (1..).zip(&self.keys) {

@@ -48,6 +48,7 @@ pub(super) fn read(
     failure.into_result()?;
     let mut tally = Tally::default();
     parts.into_iter().for_each(|part| tally.add(part));
+    tally.settle(reading, &dictionaries);
     tally.rejects.sort_by_key(|(file, reject)| (*file, reject.place));
     Ok(Read { partitions: store.close(), dictionaries, tally })
 }
@@ -120,6 +121,9 @@ impl ReadWork<'_> {
                 }
             }
             self.store.add(*arrival, batch, scatter, self.budget)?;
+            if let Some(page) = self.files[file].mapping.page_alone().filter(|_| decoder.is_without_pages()) {
+                reader.forget(page);
+            }
         }
         Ok(())
     }

@@ -99,6 +99,9 @@ pub trait Reader: Send + Sync {
     /// Splits are handed out in file order, each to one thread. A thread must finish a split or drop it before it asks for
     /// the next one; it may wait here for the thread that reads the split before.
     fn next(&self) -> Result<Option<Split>>;
+
+    /// Column number `wanted` of those that are read is of no use any more: what later splits hold in its place does not matter.
+    fn forget(&self, _wanted: usize) {}
 }
 
 /// One part of a file. Splits with smaller numbers stand earlier in the file.

@@ -95,7 +95,7 @@ pub struct Next {
 
 impl DropOffReport {
     pub(super) fn new(question: &BoundDropOff, counts: DropOffCounts, names: &Dictionary) -> Result<DropOffReport> {
-        let DropOffCounts { journeys, without_node, goal_value, goals_valued, nodes, next, positions } = counts;
+        let DropOffCounts { journeys, without_node, goal_value, goals_valued, nodes, next, positions, .. } = counts;
         let mean_goal_value = (goals_valued > 0).then(|| goal_value as f64 / goals_valued as f64);
         let expected = positions.expected()?;
         let mut followers: HashMap<Code, Vec<(Code, u64)>, RandomState> = HashMap::default();

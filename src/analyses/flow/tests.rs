@@ -154,7 +154,7 @@ fn rules_name_every_option_in_force() {
 
 #[test]
 fn tables_number_positions_from_one_and_leave_out_what_is_unknown() {
-    let counts = NodeCounts { through: 2, dropped: 1, beyond: 0, visitors: 2 };
+    let counts = NodeCounts { through: 2, dropped: 1, visitors: 2, ..NodeCounts::default() };
     let named = FlowNode::named(0, "A", &counts);
     let columns = vec![vec![named], vec![FlowNode::other(1, &counts)]];
     let links = vec![FlowLink { position: 0, from: 0, to: 0, count: 1, visitors: None }];

@@ -138,6 +138,36 @@ fn names_of_rows_that_are_not_used_are_not_known() {
 }
 
 #[test]
+fn pages_are_read_until_names_tell_the_views() {
+    let views = |names: &[&str]| Scan {
+        event: true,
+        views: names.iter().map(|name| vec!["none".to_owned(), (*name).to_owned()]).collect(),
+        ..Scan::default()
+    };
+    let run = |scan: Scan| {
+        let more = [("event", texts(&[b"view", b"buy", b"view"])), ("page", texts(&[b"/a", b"\xff", b""]))];
+        let time: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let reads = scan.clone();
+        let (batch, mut tally, dictionaries) = decode(scan, &more, texts(&[b"a", b"a", b"a"]), time);
+        let reading = Reading {
+            scan: reads,
+            page: PageRule::default(),
+            clock: Clock::new(Tz::UTC, None),
+            from: None,
+            to: None,
+            keep_rejects: false,
+        };
+        tally.settle(&reading, &dictionaries);
+        (batch.columns.page, tally.account.nulled.get("page").copied())
+    };
+    assert_eq!(run(views(&[])), (vec![], None));
+    assert_eq!(run(views(&["view"])), (vec![0, 0, 0], None));
+    assert_eq!(run(views(&["view", "buy"])), (vec![0, 0, 0], None));
+    assert_eq!(run(views(&["view", "click"])), (vec![1, 0, 0], Some(1)));
+    assert_eq!(run(Scan { page: true, ..views(&["view"]) }), (vec![1, 0, 0], Some(1)));
+}
+
+#[test]
 fn too_many_names_are_an_error_that_shows_some() {
     let scan = Scan { event: true, ..Scan::default() };
     let names: Vec<String> = (0..5_000).map(|n| format!("/a/rather/long/name/{n}")).collect();

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, make_array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use parquet::arrow::ProjectionMask;
@@ -24,11 +24,13 @@ use super::pages::Pages;
 use crate::error::{Error, Result};
 use crate::events::{Origin, RawBatch};
 use crate::sources::{Reader, Split, UseAs};
+use crate::sync::lock;
 
 /// Enough rows that the work per batch vanishes, few enough for the second-level cache.
 const BATCH_ROWS: usize = 16_384;
 
 /// A column to read.
+#[derive(Clone)]
 pub struct Column {
     /// Its place among the leaves of the schema.
     pub leaf: usize,
@@ -87,7 +89,8 @@ pub struct RowGroups {
     path: Arc<Path>,
     pages: Pages,
     metadata: ArrowReaderMetadata,
-    columns: Arc<[Column]>,
+    /// None for a column that was forgotten.
+    columns: Mutex<Arc<[Option<Column>]>>,
     parts: Vec<Part>,
     next: AtomicUsize,
 }
@@ -100,13 +103,15 @@ impl RowGroups {
         columns: Vec<Column>,
         parts: Vec<Part>,
     ) -> Self {
-        RowGroups { path: path.into(), pages, metadata, columns: columns.into(), parts, next: AtomicUsize::new(0) }
+        let columns = Mutex::new(columns.into_iter().map(Some).collect());
+        RowGroups { path: path.into(), pages, metadata, columns, parts, next: AtomicUsize::new(0) }
     }
 
-    fn open(&self, group: usize) -> ParquetResult<ParquetRecordBatchReader> {
+    fn open(&self, group: usize, columns: &[Option<Column>]) -> ParquetResult<ParquetRecordBatchReader> {
         // The decoder refuses a type that it cannot give; then it gives its own.
-        let metadata = self.typed(group).unwrap_or_else(|_| self.metadata.clone());
-        let mask = ProjectionMask::leaves(metadata.parquet_schema(), self.columns.iter().map(|column| column.leaf));
+        let metadata = self.typed(group, columns).unwrap_or_else(|_| self.metadata.clone());
+        let leaves = columns.iter().flatten().map(|column| column.leaf);
+        let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
         ParquetRecordBatchReaderBuilder::new_with_metadata(self.pages.clone(), metadata)
             .with_row_groups(vec![group])
             .with_projection(mask)
@@ -115,10 +120,10 @@ impl RowGroups {
     }
 
     /// The metadata with the Arrow types that suit the row group best.
-    fn typed(&self, group: usize) -> ParquetResult<ArrowReaderMetadata> {
+    fn typed(&self, group: usize, columns: &[Option<Column>]) -> ParquetResult<ArrowReaderMetadata> {
         let group = self.metadata.metadata().row_group(group);
         let wanted = |column: &Column| (column.path.string(), (column.use_as, group.column(column.leaf)));
-        let wanted = self.columns.iter().map(wanted).collect();
+        let wanted = columns.iter().flatten().map(wanted).collect();
         let schema = Schema::new(retyped(self.metadata.schema().fields(), "", &wanted));
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
         ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)
@@ -130,7 +135,8 @@ impl Reader for RowGroups {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let Some(part) = self.parts.get(number) else { return Ok(None) };
         let number = number as u32;
-        let reader = match self.open(part.group) {
+        let columns = Arc::clone(&lock(&self.columns));
+        let reader = match self.open(part.group, &columns) {
             Ok(reader) => reader,
             Err(error) => {
                 // A failure belongs to its row group, so it travels in the split.
@@ -140,12 +146,24 @@ impl Reader for RowGroups {
         };
         let batches = Batches {
             path: Arc::clone(&self.path),
-            columns: Arc::clone(&self.columns),
+            columns,
             part: part.clone(),
             row: part.rows.start,
             reader: Some(reader),
         };
         Ok(Some(Split { number, batches: Box::new(batches) }))
+    }
+
+    fn forget(&self, wanted: usize) {
+        let mut columns = lock(&self.columns);
+        let Some(forgotten) = &columns[wanted] else { return };
+        let mut left = columns.to_vec();
+        left[wanted] = None;
+        let root = forgotten.root;
+        if left.iter().flatten().all(|column| column.root != root) {
+            left.iter_mut().flatten().filter(|column| column.root > root).for_each(|column| column.root -= 1);
+        }
+        *columns = left.into();
     }
 }
 
@@ -192,7 +210,7 @@ fn is_coded(chunk: &ColumnChunkMetaData) -> bool {
 /// A row group being read.
 struct Batches {
     path: Arc<Path>,
-    columns: Arc<[Column]>,
+    columns: Arc<[Option<Column>]>,
     part: Part,
     /// The number of the next row.
     row: u64,
@@ -221,7 +239,11 @@ impl Batches {
         }
         let Some(batch) = batch else { return Ok(None) };
         self.row = next;
-        let columns: Option<_> = self.columns.iter().map(|column| column.values(&batch)).collect();
+        let values = |column: &Option<Column>| match column {
+            Some(column) => column.values(&batch),
+            None => Some(Arc::new(NullArray::new(rows)) as ArrayRef),
+        };
+        let columns: Option<_> = self.columns.iter().map(values).collect();
         Ok(Some(RawBatch {
             columns: columns.ok_or_else(|| ParquetError::General("a column is missing".to_owned()))?,
             rows,

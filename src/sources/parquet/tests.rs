@@ -139,12 +139,35 @@ fn a_large_row_group_comes_in_several_batches_with_one_dictionary() {
     let (_folder, source) = source(&bytes);
     let source = source.unwrap().unwrap();
     let batches = read(&*source, &wanted(&*source, &[("event", UseAs::Names)]), 2).unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [65_536, 4_464]);
-    assert_eq!(batches.iter().map(|batch| batch.origin.place(0)).collect::<Vec<_>>(), [1, 65_537]);
+    assert_eq!(batches.iter().map(|batch| batch.rows).collect::<Vec<_>>(), [16_384, 16_384, 16_384, 16_384, 4_464]);
+    let first = batches.iter().map(|batch| batch.origin.place(0));
+    assert_eq!(first.collect::<Vec<_>>(), [1, 16_385, 32_769, 49_153, 65_537]);
     assert_eq!(batches.iter().map(|batch| batch.bytes).sum::<u64>(), source.bytes());
-    assert!(batches[0].bytes > 10 * batches[1].bytes);
+    assert!(batches[0].bytes > 3 * batches[4].bytes);
     let values = |at: usize| batches[at].columns[0].as_dictionary::<Int32Type>().values();
-    assert!(values(0).to_data().ptr_eq(&values(1).to_data()));
+    assert!(values(0).to_data().ptr_eq(&values(4).to_data()));
+}
+
+#[test]
+fn a_forgotten_column_is_not_read_from_the_next_row_group_on() {
+    let (_folder, source) = source(&written(&log()));
+    let source = source.unwrap().unwrap();
+    let columns = ["paid", "event", "ts"].map(|name| (name, UseAs::Values));
+    let reader = source.read(&wanted(&*source, &columns)).unwrap();
+    let mut types = Vec::new();
+    for forgotten in [None, Some(1), Some(1), Some(2)] {
+        forgotten.into_iter().for_each(|column| reader.forget(column));
+        for batch in reader.next().unwrap().unwrap().batches {
+            let batch = batch.unwrap();
+            assert!(batch.columns.iter().all(|column| column.len() == batch.rows));
+            types.push(batch.columns.iter().map(|column| column.data_type().clone()).collect::<Vec<_>>());
+        }
+    }
+    let (event, time) = (&types[0][1], &types[0][2]);
+    let [bool, null] = [DataType::Boolean, DataType::Null];
+    assert!(*event != null && *time != null);
+    let expected = [[&bool, event, time], [&bool, &null, time], [&bool, &null, time], [&bool, &null, &null]];
+    assert_eq!(types.iter().map(|types| types.iter().collect::<Vec<_>>()).collect::<Vec<_>>(), expected);
 }
 
 #[test]
