@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain};
 use super::step::{Hit, Hop, Matcher, Step, StepsSpec};
-use super::steps::{Rules, Ties, Work as Matching};
+use super::steps::{Begins, Rules, Single, Ties, Work as Matching};
 use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
@@ -233,16 +233,22 @@ impl Question for Funnel {
             Window::Of(span) => Some(span.0),
             Window::Session | Window::None => None,
         };
+        let rules = Rules {
+            steps: self.steps.len(),
+            direct: direct.map(|(at, _)| 2u64 << at).sum(),
+            window,
+            ties: self.ties,
+        };
+        let views = &self.common.conventions.page_views;
+        let matcher = Matcher::new(&self.steps, &self.common.nodes, views, names, notes)?;
+        let entered = self.entered.bind(names.zone)?;
+        let single = matcher.by_event_alone().filter(|_| entered == ALWAYS);
         let bound = BoundFunnel {
-            matcher: Matcher::new(&self.steps, &self.common.nodes, &self.common.conventions.page_views, names, notes)?,
-            rules: Rules {
-                steps: self.steps.len(),
-                direct: direct.map(|(at, _)| 2u64 << at).sum(),
-                window,
-                ties: self.ties,
-            },
+            single: single.and_then(|by_event| Single::new(&rules, by_event)),
+            matcher,
+            rules,
             unit,
-            entered: self.entered.bind(names.zone)?,
+            entered,
             steps: self.steps.iter().map(ToString::to_string).collect(),
             title: format!("Funnel of {}s: {}", name(self.grain), self.text()),
             // An attempt that begins after this time had less than a whole window.
@@ -272,6 +278,8 @@ fn name(grain: Grain) -> &'static str {
 struct BoundFunnel {
     matcher: Matcher,
     rules: Rules,
+    /// The short way, if the funnel is of the kind that has one.
+    single: Option<Single>,
     unit: Unit,
     /// When the first step must be, in µs.
     entered: Range<i64>,
@@ -281,10 +289,19 @@ struct BoundFunnel {
 }
 
 /// One thread's scratch.
-#[derive(Default)]
 pub struct Work {
+    /// The events that fit steps.
     hits: Vec<Hit>,
+    /// Those of the reported attempt.
+    attempt: Vec<Hit>,
     matching: Matching,
+    begins: Begins,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Work { hits: Vec::new(), attempt: Vec::new(), matching: Matching::default(), begins: [0; 65] }
+    }
 }
 
 /// What a funnel counts.
@@ -334,19 +351,11 @@ impl Analysis for BoundFunnel {
             if steps & 1 == 0 {
                 continue;
             }
-            if steps & 2 == 0 && self.entered == ALWAYS {
-                self.matcher.first_hit(journey, &mut work.hits);
-            } else {
-                self.matcher.hits(journey, &mut work.hits);
-                self.enter(&mut work.hits);
-            }
-            let attempt = self.rules.attempt(&work.hits, &mut work.matching);
-            let Some(&first) = attempt.first() else { continue };
-            let start = work.hits[first as usize].time;
+            self.attempt(work, journey, steps);
+            let Some(&Hit { time: start, .. }) = work.attempt.first() else { continue };
             counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
             let mut previous = start;
-            for (number, (step, &hit)) in counts.steps.iter_mut().zip(attempt).enumerate() {
-                let Hit { time, at, .. } = work.hits[hit as usize];
+            for (number, (step, &Hit { time, at, .. })) in counts.steps.iter_mut().zip(&work.attempt).enumerate() {
                 step.count(journey.values().get(at as usize).copied());
                 if number > 0 {
                     step.from_previous.add(time - previous);
@@ -414,6 +423,26 @@ impl Analysis for BoundFunnel {
 const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
 
 impl BoundFunnel {
+    /// Finds the reported attempt of a journey that may reach the steps in the mask `steps`.
+    fn attempt(&self, work: &mut Work, journey: Journey<'_>, steps: u64) {
+        let Work { hits, attempt, matching, begins } = work;
+        if let Some(single) = &self.single {
+            let most = steps.trailing_ones() as usize;
+            if single.attempt(journey.events(), journey.times(), most, begins, attempt) {
+                return;
+            }
+        }
+        if steps & 2 == 0 && self.entered == ALWAYS {
+            self.matcher.first_hit(journey, hits);
+        } else {
+            self.matcher.hits(journey, hits);
+            self.enter(hits);
+        }
+        let reported = self.rules.attempt(hits, matching);
+        attempt.clear();
+        attempt.extend(reported.iter().map(|&hit| hits[hit as usize]));
+    }
+
     /// Lets no event outside of the asked-for time be a first step.
     fn enter(&self, hits: &mut [Hit]) {
         if self.entered == ALWAYS {

@@ -420,6 +420,11 @@ impl Matcher {
         }
     }
 
+    /// Steps by event code, if the names of events alone say which steps they fit.
+    pub fn by_event_alone(&self) -> Option<&[u64]> {
+        self.events_alone().then_some(&self.by_event)
+    }
+
     /// Keeps of a journey the first event that fits the first step alone, if there is one.
     pub fn first_hit(&self, journey: Journey<'_>, hits: &mut Vec<Hit>) {
         hits.clear();
