@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 use arrow_schema::SchemaRef;
 use chrono::{DateTime, SecondsFormat};
 use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::analyses::{Notes, Question};
+use crate::analyses::{Notes, Question, State};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::events::{Account, Clock, PageRule, Reading, Reject, Roles, Scan, Tally};
@@ -305,19 +306,29 @@ pub fn run_with_rows(
     let folded = fold.run(&pool)?;
     let fold_time = clock.lap();
 
+    let partitions = (0..read.partitions.count()).filter(|&partition| read.partitions.events(partition) > 0).count();
+    let finish = |(question, state): (&FoldQuestion, State)| {
+        let left_out = question.bound.left_out(&state);
+        Ok((left_out, question.bound.finish(state, &names)?))
+    };
+    let finish_all = || questions.par_iter().zip(folded.states).map(finish).collect::<Vec<Result<_>>>();
+    // Giving the memory of the events back takes as long as finishing.
+    let (finished, ()) = pool.install(|| rayon::join(finish_all, || drop(read.partitions)));
+
     let shared_notes = [input_notes, account::notes(&counted, &files)].concat();
     let mut answers = Vec::new();
-    for (((asked, question), state), notes) in asked.iter().zip(questions).zip(folded.states).zip(notes) {
+    for (((asked, question), finished), notes) in asked.iter().zip(questions).zip(finished).zip(notes) {
+        let (left_out, report) = finished?;
         let extent = question.filter.map_or(&folded.all, |filter| &folded.filtered[filter]);
         let rule = asked.question.needs().sessions.first().map(|rule| names.session(rule)).transpose()?;
-        let account = account(&counted, extent, rule, question.bound.left_out(&state));
+        let account = account(&counted, extent, rule, left_out);
         let answer = Answer {
             schema: asked.question.schema().to_owned(),
             name: asked.name.clone(),
             rules: input.all_rules(&*asked.question),
             account,
             notes: [notes, shared_notes.clone()].concat(),
-            report: question.bound.finish(state, &names)?,
+            report,
         };
         if let Some(rows) = question.rows {
             unlocked(rows).finish(&answer)?;
@@ -331,7 +342,7 @@ pub fn run_with_rows(
         files: files.into_iter().map(|file| file.facts).collect(),
         visitors: folded.all.visitors,
         peak_memory: budget.peak(),
-        partitions: (0..read.partitions.count()).filter(|&partition| read.partitions.events(partition) > 0).count(),
+        partitions,
         timings: Timings { open, read: read_time, fold: fold_time, finish: clock.lap() },
         spilled: spill.bytes(),
     })

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rayon::ThreadPool;
+use rayon::prelude::*;
 
 use crate::analyses::{Bound, State};
 use crate::budget::{Budget, Held};
@@ -111,7 +112,7 @@ impl Fold<'_> {
             let part = part?;
             total = Some(match total {
                 None => part,
-                Some(total) => self.merge(total, part),
+                Some(total) => pool.install(|| self.merge(total, part)),
             });
         }
         total.ok_or_else(|| Error::bug("a run without threads"))
@@ -123,9 +124,8 @@ impl Fold<'_> {
     }
 
     fn merge(&self, mut into: Folded, from: Folded) -> Folded {
-        for ((question, into), from) in self.questions.iter().zip(&mut into.states).zip(from.states) {
-            question.bound.merge(into, from);
-        }
+        let states = into.states.par_iter_mut().zip(from.states);
+        self.questions.par_iter().zip(states).for_each(|(question, (into, from))| question.bound.merge(into, from));
         into.all.add(from.all);
         into.filtered.iter_mut().zip(from.filtered).for_each(|(into, from)| into.add(from));
         into

@@ -33,7 +33,7 @@ impl Single {
     }
 
     /// Replaces `hits` by the reported attempt in the events of a journey, whose first `most` steps may be reached. False if two events
-    /// that fit steps are at the same time; then `hits` means nothing.
+    /// are at the same time and it may matter; then `hits` means nothing.
     #[inline]
     pub fn attempt(
         &self,
@@ -44,10 +44,16 @@ impl Single {
         hits: &mut Vec<Hit>,
     ) -> bool {
         hits.clear();
+        let step_of = &self.step_of[..];
+        // No attempt begins before the first event that fits the first step; one at the same time may.
+        let Some(start) = events.iter().position(|&event| step_of[event as usize] == 1) else { return true };
+        if start > 0 && times[start - 1] == times[start] {
+            return false;
+        }
         begins[..=self.steps].fill(NONE);
-        let (mut depth, mut begin, mut before) = (0, 0, i64::MIN);
-        for (at, (&event, &time)) in events.iter().zip(times).enumerate() {
-            let step = usize::from(self.step_of[event as usize]);
+        let (mut depth, mut begin, mut before) = (0, start, i64::MIN);
+        for (at, (&event, &time)) in events.iter().zip(times).enumerate().skip(start) {
+            let step = usize::from(step_of[event as usize]);
             if step == 0 {
                 continue;
             }
@@ -73,7 +79,7 @@ impl Single {
             if next > depth {
                 break;
             }
-            if usize::from(self.step_of[event as usize]) == next {
+            if usize::from(step_of[event as usize]) == next {
                 hits.push(Hit { time, mask: 1 << (next - 1), at: at as u32 });
                 next += 1;
             }
