@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain};
 use super::step::{Hit, Hop, Matcher, Step, StepsSpec};
-use super::steps::{Begins, Rules, Single, Ties, Work as Matching};
+use super::steps::{Rules, Single, Ties, Work as Matching};
 use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
@@ -289,19 +289,13 @@ struct BoundFunnel {
 }
 
 /// One thread's scratch.
+#[derive(Default)]
 pub struct Work {
     /// The events that fit steps.
     hits: Vec<Hit>,
     /// Those of the reported attempt.
     attempt: Vec<Hit>,
     matching: Matching,
-    begins: Begins,
-}
-
-impl Default for Work {
-    fn default() -> Self {
-        Work { hits: Vec::new(), attempt: Vec::new(), matching: Matching::default(), begins: [0; 65] }
-    }
 }
 
 /// What a funnel counts.
@@ -346,12 +340,18 @@ impl Analysis for BoundFunnel {
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
         let steps = self.matcher.may_fit(visitor);
+        let single = self.single.as_ref().filter(|_| visitor.is_apart());
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
             if steps & 1 == 0 {
                 continue;
             }
-            self.attempt(work, journey, steps);
+            let most = steps.trailing_ones() as usize;
+            let found = single
+                .is_some_and(|single| single.attempt(journey.events(), journey.times(), most, &mut work.attempt));
+            if !found {
+                self.attempt(work, journey, steps);
+            }
             let Some(&Hit { time: start, .. }) = work.attempt.first() else { continue };
             counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
             let mut previous = start;
@@ -425,13 +425,7 @@ const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
 impl BoundFunnel {
     /// Finds the reported attempt of a journey that may reach the steps in the mask `steps`.
     fn attempt(&self, work: &mut Work, journey: Journey<'_>, steps: u64) {
-        let Work { hits, attempt, matching, begins } = work;
-        if let Some(single) = &self.single {
-            let most = steps.trailing_ones() as usize;
-            if single.attempt(journey.events(), journey.times(), most, begins, attempt) {
-                return;
-            }
-        }
+        let Work { hits, attempt, matching } = work;
         if steps & 2 == 0 && self.entered == ALWAYS {
             self.matcher.first_hit(journey, hits);
         } else {

@@ -12,14 +12,14 @@
 //! **Direct hops.** A funnel with `>>` asks what comes next in the journey order, so it uses that order throughout, inside an instant
 //! too ([`Ties::Arrival`]).
 //!
-//! **The short way.** [`Single`] gives the same attempt where every event fits one step at most and no two of them share an instant.
+//! **The short way.** [`Single`] gives the same attempt where every event fits one step at most and no two events share an instant.
 
 mod single;
 
 use serde::{Deserialize, Serialize};
 
 use super::step::Hit;
-pub use single::{Begins, Single};
+pub use single::Single;
 
 /// Which order events of equal time may be used in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -29,6 +29,8 @@ pub struct Journeys {
     /// Begin of each visitor in the columns; one more at the end.
     offsets: Vec<u32>,
     keys: Vec<VisitorKey>,
+    /// Whether no two events of a visitor are at the same time, as far as is known.
+    apart: Vec<bool>,
     /// The ids of the visitors, if a question shows them.
     ids: Vec<String>,
     sessions: Vec<Cuts>,
@@ -85,6 +87,7 @@ impl Journeys {
         self.columns.clear();
         self.offsets.clear();
         self.keys.clear();
+        self.apart.clear();
         self.ids.clear();
     }
 
@@ -106,6 +109,7 @@ impl Journeys {
             if kept.len() > before {
                 into.offsets.push(kept.len() as u32);
                 into.keys.push(self.keys[number]);
+                into.apart.push(self.apart[number]);
                 into.ids.extend(self.ids.get(number).cloned());
             }
         }
@@ -192,6 +196,12 @@ impl<'a> Visitor<'a> {
     #[inline]
     pub fn event_set(&self) -> EventSet {
         self.journeys.sets.get(self.number as usize).copied().unwrap_or(EventSet::ALL)
+    }
+
+    /// Whether no two events of the visitor are at the same time, as far as is known.
+    #[inline]
+    pub fn is_apart(&self) -> bool {
+        self.journeys.apart[self.number as usize]
     }
 
     /// The visitor's sessions by rule number `rule`, ordered by their first events; only those of the segment, if there is one.

@@ -43,7 +43,7 @@ impl Grouper {
             rest = later;
         }
         std::mem::swap(&mut journeys.keys, &mut self.numbers.keys);
-        sort_visitors(&journeys.offsets, &mut journeys.columns);
+        sort_visitors(&journeys.offsets, &mut journeys.columns, &mut journeys.apart);
     }
 
     /// Finds the visitor of each event of block number `at`.
@@ -101,12 +101,16 @@ pub fn visitor_text(blocks: &[Block<'_>], key: VisitorKey) -> String {
     })
 }
 
-/// Sorts the events of each visitor whose times went back, stably: equal times stay in the order of the log.
-fn sort_visitors(offsets: &[u32], columns: &mut Columns) {
+/// Sorts the events of each visitor whose times went back, stably: equal times stay in the order of the log. Says of each visitor whether
+/// its times are known to differ.
+fn sort_visitors(offsets: &[u32], columns: &mut Columns, apart: &mut Vec<bool>) {
     let mut order: Vec<u32> = Vec::new();
+    apart.clear();
     for visitor in offsets.windows(2) {
         let (start, end) = (visitor[0] as usize, visitor[1] as usize);
-        if columns.time[start..end].is_sorted() {
+        let times = &columns.time[start..end];
+        apart.push(times.is_sorted_by(|a, b| a < b));
+        if apart.last() == Some(&true) || times.is_sorted() {
             continue;
         }
         order.clear();

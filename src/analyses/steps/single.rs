@@ -1,89 +1,86 @@
 //! The same matching for the most common funnels: names of events alone say which step an event fits, and none fits two.
 //!
-//! Where no two such events are at the same time there is nothing to choose: one look at each event, and one more at those from the
-//! first of the attempt to its last, is enough. All other journeys are left to [`Rules::attempt`].
+//! Where no two events are at the same time there is nothing to choose. Most visitors have few events, and most attempts that take the
+//! earliest way to the last step and the latest way back from it lie within the window: then the places of each step's events, as the bits
+//! of one number, are all that is looked at, and it is looked at without a branch per event. All other journeys are left to
+//! [`Rules::attempt`].
 
 use super::super::step::Hit;
 use super::{Rules, Ties};
 use crate::ids::Code;
 
-/// A list of steps of which every event fits one at most.
+/// A list of a few steps of which every event fits one at most.
 #[derive(Debug)]
 pub struct Single {
     /// By event code the number of its step, from 1; 0 if it fits none.
     step_of: Vec<u8>,
-    steps: usize,
     window: i64,
 }
 
-/// Where the latest attempt begins that has done so many steps.
-pub type Begins = [u32; 65];
+/// More steps than this are rare.
+const STEPS: usize = 15;
 
-/// No attempt has got so far.
-const NONE: u32 = u32::MAX;
+/// Places in a journey, as bits.
+type Places = u64;
 
 impl Single {
-    /// For steps by event code, one bit per step. Nothing if an event fits several, or if the order of arrival matters.
+    /// For steps by event code, one bit per step. Nothing if there are too many, if an event fits several, or if the order of arrival
+    /// matters.
     pub fn new(rules: &Rules, by_event: &[u64]) -> Option<Single> {
-        if rules.ties != Ties::Any || by_event.iter().any(|mask| mask.count_ones() > 1) {
+        let several = by_event.iter().any(|mask| mask.count_ones() > 1);
+        if rules.ties != Ties::Any || rules.steps > STEPS || several {
             return None;
         }
         let step_of = by_event.iter().map(|mask| (u64::BITS - mask.leading_zeros()) as u8).collect();
-        Some(Single { step_of, steps: rules.steps, window: rules.window.unwrap_or(i64::MAX) })
+        Some(Single { step_of, window: rules.window.unwrap_or(i64::MAX) })
     }
 
-    /// Replaces `hits` by the reported attempt in the events of a journey, whose first `most` steps may be reached. False if two events
-    /// are at the same time and it may matter; then `hits` means nothing.
+    /// Replaces `hits` by the reported attempt in the events of a journey, which are at different times and may reach the first `most`
+    /// steps alone. False if it takes another way to tell.
     #[inline]
-    pub fn attempt(
-        &self,
-        events: &[Code],
-        times: &[i64],
-        most: usize,
-        begins: &mut Begins,
-        hits: &mut Vec<Hit>,
-    ) -> bool {
+    pub fn attempt(&self, events: &[Code], times: &[i64], most: usize, hits: &mut Vec<Hit>) -> bool {
         hits.clear();
-        let step_of = &self.step_of[..];
-        // No attempt begins before the first event that fits the first step; one at the same time may.
-        let Some(start) = events.iter().position(|&event| step_of[event as usize] == 1) else { return true };
-        if start > 0 && times[start - 1] == times[start] {
+        if events.len() > Places::BITS as usize {
             return false;
         }
-        begins[..=self.steps].fill(NONE);
-        let (mut depth, mut begin, mut before) = (0, start, i64::MIN);
-        for (at, (&event, &time)) in events.iter().zip(times).enumerate().skip(start) {
-            let step = usize::from(step_of[event as usize]);
-            if step == 0 {
-                continue;
-            }
-            if time == before {
-                return false;
-            }
-            if depth == most {
-                break;
-            }
-            before = time;
-            let first = if step == 1 { at as u32 } else { begins[step - 1] };
-            if first == NONE || time - times[first as usize] > self.window {
-                continue;
-            }
-            begins[step] = first;
-            if step > depth {
-                (depth, begin) = (step, first as usize);
-            }
+        let mut places: [Places; STEPS + 1] = [0; STEPS + 1];
+        for (at, &event) in events.iter().enumerate() {
+            places[usize::from(self.step_of[event as usize]) & STEPS] |= 1 << at;
         }
-        // No attempt of this depth that begins here fills any step by an earlier event.
-        let mut next = 1;
-        for (at, (&event, &time)) in events.iter().zip(times).enumerate().skip(begin) {
-            if next > depth {
+        // The earliest way.
+        let (mut depth, mut last, mut later) = (0, 0, Places::MAX);
+        for (step, places) in (1..=most).zip(&places[1..]) {
+            let fits = places & later;
+            if fits == 0 {
                 break;
             }
-            if usize::from(step_of[event as usize]) == next {
-                hits.push(Hit { time, mask: 1 << (next - 1), at: at as u32 });
-                next += 1;
-            }
+            (depth, last) = (step, fits.trailing_zeros());
+            later = behind(last);
+        }
+        if depth == 0 {
+            return true;
+        }
+        // The latest way back.
+        let mut first = last;
+        for places in places[1..depth].iter().rev() {
+            first = (places & !(Places::MAX << first)).ilog2();
+        }
+        if times[last as usize] - times[first as usize] > self.window {
+            return false;
+        }
+        // No attempt of this depth that begins there fills any step by an earlier event.
+        let mut later = Places::MAX << first;
+        for (step, places) in places[1..=depth].iter().enumerate() {
+            let at = (places & later).trailing_zeros();
+            hits.push(Hit { time: times[at as usize], mask: 1 << step, at });
+            later = behind(at);
         }
         true
     }
+}
+
+/// All places behind one.
+#[inline]
+fn behind(place: u32) -> Places {
+    Places::MAX << place << 1
 }
