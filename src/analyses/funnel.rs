@@ -233,12 +233,8 @@ impl Question for Funnel {
             Window::Of(span) => Some(span.0),
             Window::Session | Window::None => None,
         };
-        let rules = Rules {
-            steps: self.steps.len(),
-            direct: direct.map(|(at, _)| 2u64 << at).sum(),
-            window,
-            ties: self.ties,
-        };
+        let rules =
+            Rules { steps: self.steps.len(), direct: direct.map(|(at, _)| 2u64 << at).sum(), window, ties: self.ties };
         let views = &self.common.conventions.page_views;
         let matcher = Matcher::new(&self.steps, &self.common.nodes, views, names, notes)?;
         let entered = self.entered.bind(names.zone)?;
@@ -347,8 +343,8 @@ impl Analysis for BoundFunnel {
                 continue;
             }
             let most = steps.trailing_ones() as usize;
-            let found = single
-                .is_some_and(|single| single.attempt(journey.events(), journey.times(), most, &mut work.attempt));
+            let found =
+                single.is_some_and(|single| single.attempt(journey.events(), journey.times(), most, &mut work.attempt));
             if !found {
                 self.attempt(work, journey, steps);
             }

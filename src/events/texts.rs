@@ -192,15 +192,21 @@ pub fn times(array: &ArrayRef) -> Result<Times<'_>> {
             let number = signed(array).ok_or_else(|| unsupported(array.data_type(), "a time"))?;
             Box::new(move |row, _| number(row).map(|n| epoch(n).ok_or(())))
         }
+        DataType::BinaryView => {
+            let texts = array.as_binary_view();
+            Box::new(move |row, clock| texts.is_valid(row).then(|| written_time(texts.value(row), clock))?)
+        }
         _ => {
             let texts = Texts::new(array)?;
             let mut scratch = String::new();
-            Box::new(move |row, clock| {
-                let text = texts.get(row, &mut scratch)?;
-                (!text.is_empty()).then(|| clock.read(text).ok_or(()))
-            })
+            Box::new(move |row, clock| written_time(texts.get(row, &mut scratch)?, clock))
         }
     })
+}
+
+#[inline]
+fn written_time(text: &[u8], clock: &mut Clock) -> Option<Result<i64, ()>> {
+    (!text.is_empty()).then(|| clock.read(text).ok_or(()))
 }
 
 fn timestamps(array: &ArrayRef, unit: TimeUnit) -> Getter<'_, i64> {

@@ -100,6 +100,12 @@ impl Clock {
     /// µs of the day and what follows them: `HH:MM[:SS[.f]]`.
     #[inline]
     fn time_of_day<'a>(&mut self, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
+        if let Some((clock, rest)) = text.split_first_chunk()
+            && let Some(seconds) = plain_clock(clock)
+        {
+            let (micros, rest) = fraction(rest)?;
+            return Some((seconds * SECOND + micros, rest));
+        }
         if text.len() < 5 || text[2] != b':' {
             return None;
         }
@@ -204,10 +210,34 @@ fn epoch_text(text: &[u8]) -> Option<i64> {
     epoch_float(number.parse().ok()?)
 }
 
+/// Seconds of the day that a plain `HH:MM:SS` says, all bytes at once; nothing for any other text, which may be a time all the same.
+#[inline]
+fn plain_clock(text: &[u8; 8]) -> Option<i64> {
+    const COLONS: u64 = 0x0000_FF00_00FF_0000;
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(*text);
+    // Digits and the colon share their upper half; the lower one of a colon is 10.
+    let low = word & (0x0F * EACH);
+    let (colons, above_nine) = (low & COLONS, (low + 6 * EACH) & (0x10 * EACH) & !COLONS);
+    if word & (0xF0 * EACH) != 0x30 * EACH || colons != 10 * EACH & COLONS || above_nine != 0 {
+        return None;
+    }
+    let pairs = low * 10 + (low >> 8);
+    let [hour, minute, second] = [0, 24, 48].map(|shift| (pairs >> shift & 0xFF) as i64);
+    (hour < 24 && minute < 60 && second < 60).then_some((hour * 60 + minute) * 60 + second)
+}
+
 /// µs of `.f` with one to nine digits (further ones are cut), and what follows; nothing is 0.
 #[inline]
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.' | b',', rest @ ..] = text else { return Some((0, text)) };
+    // Most fractions are µs or ms.
+    if let Some((six, rest)) = rest.split_first_chunk::<6>()
+        && !rest.first().is_some_and(u8::is_ascii_digit)
+        && let Some(micros) = digits(six)
+    {
+        return Some((micros, rest));
+    }
     let (mut micros, mut unit, mut length) = (0, SECOND, 0);
     for digit in rest.iter().map(|byte| byte.wrapping_sub(b'0')).take_while(|digit| *digit < 10) {
         unit /= 10;
@@ -220,6 +250,9 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
 /// Offset of a zone suffix in µs; `Some(None)` if there is none, `None` if it is not a zone.
 #[inline]
 fn zone_offset(text: &[u8]) -> Option<Option<i64>> {
+    if text == b"Z" {
+        return Some(Some(0));
+    }
     match text.trim_ascii() {
         b"" => Some(None),
         b"Z" | b"z" | b"UTC" | b"GMT" => Some(Some(0)),
@@ -238,7 +271,12 @@ fn zone_offset(text: &[u8]) -> Option<Option<i64>> {
 
 #[inline]
 fn digits(text: &[u8]) -> Option<i64> {
-    text.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+    let (mut number, mut all_digits) = (0, true);
+    for digit in text.iter().map(|byte| byte.wrapping_sub(b'0')) {
+        number = number * 10 + i64::from(digit);
+        all_digits &= digit < 10;
+    }
+    all_digits.then_some(number)
 }
 
 #[cfg(test)]
@@ -247,6 +285,38 @@ mod tests {
 
     fn utc(text: &str) -> Option<i64> {
         Clock::new(Tz::UTC, None).read(text.as_bytes())
+    }
+
+    #[test]
+    fn a_plain_clock_is_what_it_is_digit_by_digit() {
+        for seconds in 0..86_400 {
+            let text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+            assert_eq!(plain_clock(text.as_bytes().try_into().unwrap()), Some(seconds), "{text}");
+        }
+        for at in 0..8 {
+            for byte in 0..=255 {
+                let mut text = *b"19:59:07";
+                text[at] = byte;
+                let byte_is_right = if at % 3 == 2 { byte == b':' } else { byte.is_ascii_digit() };
+                let number = |at: usize| i64::from(text[at] - b'0') * 10 + i64::from(text[at + 1] - b'0');
+                let expected = byte_is_right
+                    .then(|| [number(0), number(3), number(6)])
+                    .filter(|[hour, minute, second]| *hour < 24 && *minute < 60 && *second < 60)
+                    .map(|[hour, minute, second]| hour * 3600 + minute * 60 + second);
+                assert_eq!(plain_clock(&text), expected, "{}", text.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn fractions_of_any_length_are_read() {
+        for (text, micros) in [("", 0), (".5", 500_000), (".583946", 583_946), (",583", 583_000), (".1234567", 123_456)]
+        {
+            assert_eq!(utc(&format!("2024-03-13T10:21:14{text}Z")), Some(1_710_325_274_000_000 + micros), "{text}");
+        }
+        for text in [".", ".x", ".12345x", ".583946x", ".58394:"] {
+            assert_eq!(utc(&format!("2024-03-13T10:21:14{text}Z")), None, "{text}");
+        }
     }
 
     #[test]

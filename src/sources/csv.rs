@@ -24,6 +24,7 @@
 //! [`rows`] makes Arrow views of what they found.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::sources::text::{BLOCK, Cut, Head, LineStart, Text};
@@ -106,8 +107,8 @@ impl Source for Csv {
     }
 
     fn read(&self, wanted: &[Wanted]) -> Result<Box<dyn Reader>> {
-        let wanted: Vec<usize> = wanted.iter().map(|wanted| wanted.column).collect();
-        if let Some(column) = wanted.iter().find(|column| **column >= self.columns.len()) {
+        let wanted: Vec<Field> = wanted.iter().map(|wanted| Field::new(wanted.column)).collect();
+        if let Some(Field { number: column, .. }) = wanted.iter().find(|field| field.number >= self.columns.len()) {
             return Err(Error::bug(format!("there is no column {column} in {}", self.text.path().display())));
         }
         let rules = Rules { delimiter: self.delimiter, columns: self.columns.len(), limits: self.tuning.limits };
@@ -118,14 +119,31 @@ impl Source for Csv {
 /// How records are written, and which of their fields are asked for.
 struct Columns {
     rules: Rules,
-    wanted: Vec<usize>,
+    wanted: Vec<Field>,
+}
+
+/// A field that is asked for.
+struct Field {
+    number: usize,
+    forgotten: AtomicBool,
+}
+
+impl Field {
+    fn new(number: usize) -> Self {
+        Field { number, forgotten: AtomicBool::new(false) }
+    }
 }
 
 impl Cut for Columns {
     type Rows<'a> = Records<'a>;
 
     fn rows(&self, expected: usize) -> Records<'_> {
-        Records::new(&self.rules, &self.wanted, expected)
+        let fields = self.wanted.iter().map(|field| (!field.forgotten.load(Ordering::Relaxed)).then_some(field.number));
+        Records::new(&self.rules, fields, expected)
+    }
+
+    fn forget(&self, wanted: usize) {
+        self.wanted[wanted].forgotten.store(true, Ordering::Relaxed);
     }
 }
 

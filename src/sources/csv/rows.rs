@@ -1,7 +1,9 @@
 //! Text → the asked-for columns of its records, as Arrow views into that text.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use arrow_array::NullArray;
 use arrow_buffer::Buffer;
 use memchr::memchr;
 
@@ -14,7 +16,8 @@ use crate::sources::text::{Ledger, Rows, Stop, Views};
 /// `Records` ends and the next begins: what stands at a record start depends only on the text that follows it.
 pub(super) struct Records<'a> {
     rules: &'a Rules,
-    columns: Vec<Column>,
+    /// None for a column that is of no use any more.
+    columns: Vec<Option<Column>>,
     ledger: Ledger,
     index: Index,
     fields: Fields,
@@ -29,11 +32,11 @@ struct Column {
 
 impl<'a> Records<'a> {
     /// No rows yet of the columns in `wanted`; about `expected` are to come.
-    pub fn new(rules: &'a Rules, wanted: &[usize], expected: usize) -> Self {
-        let column = |&field| Column { field, views: Views::with_capacity(expected) };
+    pub fn new(rules: &'a Rules, wanted: impl Iterator<Item = Option<usize>>, expected: usize) -> Self {
+        let column = |field| Column { field, views: Views::with_capacity(expected) };
         Records {
             rules,
-            columns: wanted.iter().map(column).collect(),
+            columns: wanted.map(|field| field.map(column)).collect(),
             ledger: Ledger::new(expected),
             index: Index::new(),
             fields: Fields::default(),
@@ -66,7 +69,7 @@ impl<'a> Records<'a> {
     /// Takes indexed records that have every column.
     fn take_rows(&mut self, text: &[u8], base: usize, rows: Range<usize>) {
         self.ledger.starts.extend(rows.clone().map(|row| (base + self.index.start(row)) as u32));
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().flatten() {
             column.take(text, base, &self.index, rows.clone());
         }
     }
@@ -96,7 +99,7 @@ impl<'a> Records<'a> {
         }
         let at = self.ledger.at;
         self.ledger.starts.push(at as u32);
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().flatten() {
             let field = &self.fields.known[column.field];
             column.push(text, at + field.at.start..at + field.at.end, field.escaped);
         }
@@ -136,7 +139,12 @@ impl Rows for Records<'_> {
     }
 
     fn finish(self, block: Buffer, first_line: u64, bytes: u64) -> RawBatch {
-        let columns = self.columns.into_iter().map(|column| column.views.finish(&block)).collect();
+        let rows = self.ledger.starts.len();
+        let values = |column: Option<Column>| match column {
+            Some(column) => column.views.finish(&block),
+            None => Arc::new(NullArray::new(rows)),
+        };
+        let columns = self.columns.into_iter().map(values).collect();
         self.ledger.finish(columns, block, first_line, bytes)
     }
 }

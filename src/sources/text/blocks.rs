@@ -193,6 +193,10 @@ impl<C: Cut> Reader for Blocks<C> {
         let number = u32::try_from(number).map_err(|_| Error::limit("a file of more than 2^32 blocks"))?;
         Ok(Some(Split { number, batches: Box::new(std::iter::once(batch)) }))
     }
+
+    fn forget(&self, wanted: usize) {
+        self.cut.forget(wanted);
+    }
 }
 
 /// Hands the true start of each block's first record from block to block.

@@ -14,6 +14,9 @@ pub trait Cut: Send + Sync + 'static {
 
     /// No records yet; about `expected` are to come.
     fn rows(&self, expected: usize) -> Self::Rows<'_>;
+
+    /// As [`Reader::forget`](crate::sources::Reader::forget), for the records that are begun later.
+    fn forget(&self, _wanted: usize) {}
 }
 
 /// The records of one piece of text, read from the start of a record.

@@ -168,4 +168,8 @@ impl<C: Cut> Reader for Sequence<C> {
         let after = format!("after {} records and {} bytes of text", state.records, state.place.at);
         Err(self.text.read_error(&failure, &after))
     }
+
+    fn forget(&self, wanted: usize) {
+        self.cut.forget(wanted);
+    }
 }

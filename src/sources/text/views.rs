@@ -12,40 +12,49 @@ pub struct Views {
     views: Vec<u128>,
     /// Texts that do not stand in the file as they are.
     own: Vec<u8>,
+    any_null: bool,
 }
 
 impl Views {
     pub fn with_capacity(rows: usize) -> Self {
-        Views { views: Vec::with_capacity(rows), own: Vec::new() }
+        Views { views: Vec::with_capacity(rows), ..Views::default() }
     }
 
     /// Appends the text `at` of the block whose text is `text`.
     #[inline(always)]
     pub fn push(&mut self, text: &[u8], at: Range<usize>) {
+        self.any_null |= at.is_empty();
         self.views.push(view(text, at, 0));
     }
 
     /// Appends many such texts.
     #[inline(always)]
     pub fn extend(&mut self, text: &[u8], places: impl Iterator<Item = Range<usize>>) {
-        self.views.extend(places.map(|at| view(text, at, 0)));
+        let mut any_null = false;
+        self.views.extend(places.map(|at| {
+            any_null |= at.is_empty();
+            view(text, at, 0)
+        }));
+        self.any_null |= any_null;
     }
 
     /// Appends what `write` appends to the texts of the column's own.
     pub fn push_own(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.own.len();
         write(&mut self.own);
+        self.any_null |= self.own.len() == start;
         self.views.push(view(&self.own, start..self.own.len(), 1));
     }
 
     pub fn push_null(&mut self) {
+        self.any_null = true;
         self.views.push(0);
     }
 
     /// The column as an array over `block`, which holds at the same offsets the text that was given to [`Self::push`].
     pub fn finish(self, block: &Buffer) -> ArrayRef {
-        let filled = BooleanBuffer::collect_bool(self.views.len(), |row| self.views[row] as u32 != 0);
-        let nulls = Some(NullBuffer::new(filled)).filter(|nulls| nulls.null_count() > 0);
+        let filled = || BooleanBuffer::collect_bool(self.views.len(), |row| self.views[row] as u32 != 0);
+        let nulls = self.any_null.then(|| NullBuffer::new(filled()));
         let mut buffers = vec![block.clone()];
         if !self.own.is_empty() {
             buffers.push(Buffer::from_vec(self.own));
@@ -70,12 +79,11 @@ fn view(text: &[u8], at: Range<usize>, buffer: u32) -> u128 {
         }
         low
     };
-    let head = head(text, &at);
-    let length = at.len();
-    if length <= 12 {
-        return length as u128 | (head & LOW[length]) << 32;
-    }
-    length as u128 | (head & LOW[4]) << 32 | u128::from(buffer) << 64 | (at.start as u128) << 96
+    let (head, length) = (head(text, &at), at.len());
+    // Without a branch: texts of both kinds come in any order.
+    let (low, place) =
+        if length <= 12 { (LOW[length], 0) } else { (LOW[4], u64::from(buffer) | (at.start as u64) << 32) };
+    length as u128 | (head & low) << 32 | u128::from(place) << 64
 }
 
 /// At least the first 12 bytes of `at`, or all of it where it is shorter, with anything behind; the first byte is the lowest.
