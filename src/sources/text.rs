@@ -38,8 +38,9 @@ pub use self::views::Views;
 const HEAD: u64 = 1 << 20;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Bytes of text that are read at a time.
-pub const BLOCK: usize = 4 << 20;
+/// Bytes of text that are read at a time: few enough that the text is still near when its fields are read, and enough that the piece of
+/// the log has some dozens of events for each partition.
+pub const BLOCK: usize = 1 << 20;
 
 /// A text file that was looked at.
 pub struct Text {
