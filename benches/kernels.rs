@@ -1,15 +1,18 @@
 //! The inner loops on one thread: `cargo bench`. Compare runs made side by side only; machines are shared and noisy.
 
+use std::convert::Infallible;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use clickpath::analyses::{CommonSpec, KINDS, Notes, Question};
 use clickpath::budget::Budget;
 use clickpath::counts::Counts;
-use clickpath::dictionary::Dictionary;
+use clickpath::dictionary::{Cache, Dictionary};
 use clickpath::events::EventBatch;
 use clickpath::ids::{VisitorId, place_hash};
 use clickpath::journeys::{Arrival, Grouper, Journeys, Names, Needs, Partitions, Scatter, Store};
+use clickpath::sources::{TextOptions, UseAs, Wanted, open};
 use clickpath::spill::Spill;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -74,6 +77,57 @@ fn ids(criterion: &mut Criterion) {
     }
 }
 
+/// Records of a CSV log with four of its five fields asked for; what is in them is not looked at.
+fn csv(criterion: &mut Criterion) {
+    let (mut text, mut state) = ("visitor,ts,event,page,device\n".to_owned(), 1);
+    for at in 0..EVENTS {
+        let (visitor, page) = (next(&mut state) % (EVENTS / 12), next(&mut state) % 5000);
+        let name = NAMES[(next(&mut state) % NAMES.len() as u64) as usize];
+        let second = at % 60;
+        writeln!(text, "\"{visitor:016x}\",2026-01-01 00:00:{second:02}.000001Z,\"{name}\",\"/product/{page}\",mobile")
+            .expect("a String takes all");
+    }
+    let file = tempfile::Builder::new().suffix(".csv").tempfile().expect("a temporary file");
+    std::fs::write(file.path(), &text).expect("room for it");
+    let source = open(file.path(), &TextOptions::default()).expect("a CSV file");
+    let wanted: Vec<Wanted> = (0..4).map(|column| Wanted { column, use_as: UseAs::Names }).collect();
+    let mut group = criterion.benchmark_group("csv");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    group.bench_function("split", |bench| {
+        bench.iter(|| {
+            let (reader, mut rows) = (source.read(&wanted).expect("it was opened"), 0);
+            while let Some(split) = reader.next().expect("it can be read") {
+                rows += split.batches.map(|batch| batch.expect("it is whole").rows).sum::<usize>();
+            }
+            assert_eq!(rows as u64, EVENTS);
+        });
+    });
+}
+
+/// Names that become codes, each looked up among those that were met.
+fn intern(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("intern");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
+    let events: Vec<String> = NAMES.map(str::to_owned).to_vec();
+    let pages: Vec<String> = (0..5000).map(|page| format!("/product/{page}")).collect();
+    for (name, known) in [("events", events), ("pages", pages)] {
+        let mut state = 1;
+        let met: Vec<&[u8]> =
+            (0..EVENTS).map(|_| known[(next(&mut state) % known.len() as u64) as usize].as_bytes()).collect();
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let (mut cache, mut dictionary) = (Cache::default(), Dictionary::default());
+                let mut code = |name: &&[u8]| {
+                    let intern = |name: &[u8]| Ok::<_, Infallible>(dictionary.intern(&String::from_utf8_lossy(name)));
+                    let Ok(code) = cache.get(name, intern);
+                    u64::from(code)
+                };
+                black_box(met.iter().map(&mut code).sum::<u64>())
+            });
+        });
+    }
+}
+
 fn partitions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("partitions");
     group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
@@ -90,6 +144,22 @@ fn partitions(criterion: &mut Criterion) {
             });
         });
     }
+    let names = names(&question("graph", toml::Table::new()).needs());
+    let mut all = grouped(&stored(log(false)));
+    group.bench_function("sessionize", |bench| {
+        bench.iter(|| all.iter_mut().for_each(|journeys| journeys.prepare(&names)));
+    });
+}
+
+/// The visitors of each partition.
+fn grouped(partitions: &Partitions) -> Vec<Journeys> {
+    let group = |partition| {
+        let (mut journeys, mut buffer) = (Journeys::default(), Vec::new());
+        let loaded = partitions.load(partition, &mut buffer).expect("nothing is on disk");
+        loaded.group(&mut Grouper::default(), &mut journeys);
+        journeys
+    };
+    (0..partitions.count()).map(group).collect()
 }
 
 fn question(kind: &str, table: toml::Table) -> Box<dyn Question> {
@@ -113,16 +183,8 @@ fn questions(criterion: &mut Criterion) {
         let needs = question.needs();
         let names = names(&needs);
         let bound = question.bind(&names, &mut Notes::default()).expect("it fits the log");
-        let partitions = stored(log(false));
-        let all: Vec<Journeys> = (0..partitions.count())
-            .map(|partition| {
-                let (mut journeys, mut buffer) = (Journeys::default(), Vec::new());
-                let loaded = partitions.load(partition, &mut buffer).expect("nothing is on disk");
-                loaded.group(&mut Grouper::default(), &mut journeys);
-                journeys.prepare(&names);
-                journeys
-            })
-            .collect();
+        let mut all = grouped(&stored(log(false)));
+        all.iter_mut().for_each(|journeys| journeys.prepare(&names));
         group.bench_function(kind, |bench| {
             bench.iter(|| {
                 let mut state = bound.start();
@@ -174,5 +236,5 @@ fn path_counter(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(kernels, ids, partitions, questions, path_counter);
+criterion_group!(kernels, csv, ids, intern, partitions, questions, path_counter);
 criterion_main!(kernels);

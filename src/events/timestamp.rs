@@ -219,7 +219,7 @@ fn plain_clock(text: &[u8; 8]) -> Option<i64> {
     // Digits and the colon share their upper half; the lower one of a colon is 10.
     let low = word & (0x0F * EACH);
     let (colons, above_nine) = (low & COLONS, (low + 6 * EACH) & (0x10 * EACH) & !COLONS);
-    if word & (0xF0 * EACH) != 0x30 * EACH || colons != 10 * EACH & COLONS || above_nine != 0 {
+    if word & (0xF0 * EACH) != 0x30 * EACH || colons != (10 * EACH) & COLONS || above_nine != 0 {
         return None;
     }
     let pairs = low * 10 + (low >> 8);

@@ -567,10 +567,10 @@ mod tests {
         (events, 0..64u32, any::<u64>()).prop_map(|(events, shift, least)| {
             let number = |number: u64| (number >> shift).saturating_add(least >> (shift / 2));
             let code = |number: u32| (number >> (shift / 2)).saturating_add(least as u32 >> (shift / 3));
-            let event = |(id, (time, numbers, codes), value): (String, (i64, [u64; 2], [u32; 3]), Option<i64>)| {
+            let shifted = events.into_iter().map(|(id, (time, numbers, codes), value)| {
                 (id, time >> shift, numbers.map(number), codes.map(code), value)
-            };
-            events.into_iter().map(event).collect()
+            });
+            shifted.collect()
         })
     }
 
