@@ -151,6 +151,12 @@ impl<'r> Decoder<'r> {
         derived::derive(raw, mapping, &mut self.sql, &mut self.derived)
     }
 
+    /// Takes notice of records that were not read because their times are outside of those that are asked for.
+    pub fn pass(&mut self, records: u64) {
+        self.tally.account.records += records;
+        self.tally.account.filtered += records;
+    }
+
     /// Appends the events of `raw`, a part of file number `file`, to `batch`.
     pub fn decode(&mut self, file: usize, raw: &RawBatch, mapping: &Mapping, batch: &mut EventBatch) -> Result<()> {
         self.sql.begin();
@@ -360,7 +366,7 @@ fn plain_times(column: &ArrayRef) -> Option<&[i64]> {
 }
 
 /// Whether a time is within some 30,000 years of 1970: such times can be subtracted without a thought.
-fn sane(time: i64) -> bool {
+pub fn sane(time: i64) -> bool {
     const FARTHEST: i64 = 1_000_000_000_000_000_000;
     (-FARTHEST..=FARTHEST).contains(&time)
 }

@@ -218,7 +218,8 @@ fn timestamps(array: &ArrayRef, unit: TimeUnit) -> Getter<'_, i64> {
     }
 }
 
-fn micros(time: i64, unit: TimeUnit) -> Option<i64> {
+/// A time of that unit in µs.
+pub fn micros(time: i64, unit: TimeUnit) -> Option<i64> {
     match unit {
         TimeUnit::Second => time.checked_mul(1_000_000),
         TimeUnit::Millisecond => time.checked_mul(1_000),

@@ -31,7 +31,9 @@ pub(super) fn read(
     progress: &Progress,
 ) -> Result<Read> {
     let dictionaries = Dictionaries::new(reading.scan.dimensions.len());
+    let asked = reading.from.is_some() || reading.to.is_some();
     let work = ReadWork {
+        times: asked.then(|| (reading.from.unwrap_or(i64::MIN), reading.to.unwrap_or(i64::MAX))),
         slots: files.iter().map(|_| Mutex::new(Slot::Waiting)).collect(),
         store,
         failure: Failure::default(),
@@ -55,6 +57,8 @@ pub(super) fn read(
 
 /// What all reading threads share.
 struct ReadWork<'a> {
+    /// The times that are asked for, if not all: from, and before, in µs.
+    times: Option<(i64, i64)>,
     files: &'a [OpenFile],
     slots: Vec<Mutex<Slot>>,
     store: Store,
@@ -106,6 +110,8 @@ impl ReadWork<'_> {
                 return Ok(());
             };
             (arrival.split, arrival.part) = (split.number, 0);
+            decoder.pass(split.outside.records);
+            self.progress.bytes.fetch_add(split.outside.bytes, Ordering::Relaxed);
             for raw in split.batches {
                 let mut raw = raw?;
                 decoder.derive(&mut raw, &self.files[file].mapping).map_err(|error| self.named(file, error))?;
@@ -137,7 +143,11 @@ impl ReadWork<'_> {
         let mut slot = lock(&self.slots[file]);
         if let Slot::Waiting = *slot {
             let OpenFile { source, mapping, .. } = &self.files[file];
-            *slot = Slot::Open(Arc::from(source.read(&mapping.wanted)?));
+            let mut reader = source.read(&mapping.wanted)?;
+            if let Some((from, to)) = self.times {
+                reader.limit_times(mapping.time, from, to);
+            }
+            *slot = Slot::Open(Arc::from(reader));
         }
         Ok(match &*slot {
             Slot::Open(reader) => Some(Arc::clone(reader)),

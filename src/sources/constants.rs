@@ -154,7 +154,19 @@ impl Reader for ExtendedReader {
             batch.columns = origins.iter().map(|origin| origin.column(&batch.columns, batch.rows)).collect();
             Ok(batch)
         };
-        Ok(Some(Split { number: split.number, batches: Box::new(split.batches.map(extended)) }))
+        Ok(Some(Split { batches: Box::new(split.batches.map(extended)), ..split }))
+    }
+
+    fn forget(&self, wanted: usize) {
+        if let Origin::Own(place) = self.origins[wanted] {
+            self.reader.forget(place);
+        }
+    }
+
+    fn limit_times(&mut self, wanted: usize, from: i64, to: i64) {
+        if let Origin::Own(place) = self.origins[wanted] {
+            self.reader.limit_times(place, from, to);
+        }
     }
 }
 

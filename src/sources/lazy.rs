@@ -57,6 +57,6 @@ impl Reader for Parts {
             let origin = Origin::Rows { first: start as u64 + 1 };
             Ok(RawBatch { columns: rows.slice(start, length)?, rows: length, origin, rejected: Vec::new(), bytes: 0 })
         };
-        Ok(Some(Split { number: number as u32, batches: Box::new(std::iter::once_with(batch)) }))
+        Ok(Some(Split::whole(number as u32, std::iter::once_with(batch))))
     }
 }

@@ -102,6 +102,10 @@ pub trait Reader: Send + Sync {
 
     /// Column number `wanted` of those that are read is of no use any more: what later splits hold in its place does not matter.
     fn forget(&self, _wanted: usize) {}
+
+    /// Of the records whose time in column number `wanted` is before `from` or not before `to`, in µs, no more is asked than how many
+    /// they are. Said before the first split is asked for.
+    fn limit_times(&mut self, _wanted: usize, _from: i64, _to: i64) {}
 }
 
 /// One part of a file. Splits with smaller numbers stand earlier in the file.
@@ -110,6 +114,24 @@ pub struct Split {
     pub number: u32,
     /// The records of the split, in file order.
     pub batches: Box<dyn Iterator<Item = Result<RawBatch>> + Send>,
+    /// Those that are not among them.
+    pub outside: Outside,
+}
+
+/// Records that were not read because [`Reader::limit_times`] said so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// How many.
+    pub records: u64,
+    /// How far they move the progress bar, in bytes of the file as stored.
+    pub bytes: u64,
+}
+
+impl Split {
+    /// A split of which all records are there.
+    pub fn whole(number: u32, batches: impl Iterator<Item = Result<RawBatch>> + Send + 'static) -> Split {
+        Split { number, batches: Box::new(batches), outside: Outside::default() }
+    }
 }
 
 /// How to read files, as far as the user said.

@@ -161,7 +161,7 @@ impl ParquetFile {
             row += group.num_rows() as u64;
             read += size(group);
             let progress = share(self.bytes, before, total)..share(self.bytes, read, total);
-            Part { group: number, rows: first..row, progress }
+            Part { group: number, rows: first..row, progress, outside: false }
         };
         groups.iter().enumerate().map(part).collect()
     }

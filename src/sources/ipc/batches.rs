@@ -125,7 +125,7 @@ impl Reader for Batches {
                 number,
             }),
         };
-        Ok(Some(Split { number: number as u32, batches }))
+        Ok(Some(Split::whole(number as u32, batches)))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, make_array};
 use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, Field, Fields, Schema};
+use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -18,12 +18,13 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::{ConvertedType, Encoding};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use super::pages::Pages;
 use crate::error::{Error, Result};
-use crate::events::{Origin, RawBatch};
-use crate::sources::{Reader, Split, UseAs};
+use crate::events::{Origin, RawBatch, micros, sane};
+use crate::sources::{Outside, Reader, Split, UseAs};
 use crate::sync::lock;
 
 /// Enough rows that the work per batch vanishes, few enough for the second-level cache.
@@ -69,6 +70,8 @@ pub struct Part {
     pub rows: Range<u64>,
     /// Where the progress stands before and after it.
     pub progress: Range<u64>,
+    /// Whether its statistics say that all its times are outside of those that are asked for.
+    pub outside: bool,
 }
 
 impl Part {
@@ -135,13 +138,18 @@ impl Reader for RowGroups {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let Some(part) = self.parts.get(number) else { return Ok(None) };
         let number = number as u32;
+        if part.outside {
+            let outside =
+                Outside { records: part.rows.end - part.rows.start, bytes: part.progress.end - part.progress.start };
+            return Ok(Some(Split { outside, ..Split::whole(number, std::iter::empty()) }));
+        }
         let columns = Arc::clone(&lock(&self.columns));
         let reader = match self.open(part.group, &columns) {
             Ok(reader) => reader,
             Err(error) => {
                 // A failure belongs to its row group, so it travels in the split.
                 let error = Err(broken(&self.path, part.group, &error));
-                return Ok(Some(Split { number, batches: Box::new(std::iter::once(error)) }));
+                return Ok(Some(Split::whole(number, std::iter::once(error))));
             }
         };
         let batches = Batches {
@@ -151,7 +159,7 @@ impl Reader for RowGroups {
             row: part.rows.start,
             reader: Some(reader),
         };
-        Ok(Some(Split { number, batches: Box::new(batches) }))
+        Ok(Some(Split::whole(number, batches)))
     }
 
     fn forget(&self, wanted: usize) {
@@ -164,6 +172,31 @@ impl Reader for RowGroups {
             left.iter_mut().flatten().filter(|column| column.root > root).for_each(|column| column.root -= 1);
         }
         *columns = left.into();
+    }
+
+    fn limit_times(&mut self, wanted: usize, from: i64, to: i64) {
+        let columns = lock(&self.columns);
+        let Some(column) = &columns[wanted] else { return };
+        let [name] = column.path.parts() else { return };
+        let Ok(DataType::Timestamp(unit, Some(_))) = self.metadata.schema().field_with_name(name).map(Field::data_type)
+        else {
+            return;
+        };
+        for part in &mut self.parts {
+            let chunk = self.metadata.metadata().row_group(part.group).column(column.leaf);
+            part.outside = times(chunk, *unit).is_some_and(|(first, last)| last < from || first >= to);
+        }
+    }
+}
+
+/// The first and the last time of a chunk that has a good time in every row, in µs.
+fn times(chunk: &ColumnChunkMetaData, unit: TimeUnit) -> Option<(i64, i64)> {
+    match chunk.statistics()? {
+        Statistics::Int64(known) if known.null_count_opt() == Some(0) => {
+            let time = |time: Option<&i64>| micros(*time?, unit).filter(|time| sane(*time));
+            Some((time(known.min_opt())?, time(known.max_opt())?))
+        }
+        _ => None,
     }
 }
 

@@ -149,6 +149,43 @@ fn a_large_row_group_comes_in_several_batches_with_one_dictionary() {
 }
 
 #[test]
+fn row_groups_outside_of_the_asked_times_are_counted_but_not_read() {
+    let read = |batch: &RecordBatch, from, to| {
+        let (_folder, source) = source(&written(batch));
+        let source = source.unwrap().unwrap();
+        let mut reader = source.read(&wanted(&*source, &[("id", UseAs::Ids), ("ts", UseAs::Values)])).unwrap();
+        reader.limit_times(1, from, to);
+        let (mut seen, mut bytes) = (Vec::new(), 0);
+        while let Some(split) = reader.next().unwrap() {
+            let outside = split.outside;
+            let batches: Vec<RawBatch> = split.batches.map(|batch| batch.unwrap()).collect();
+            bytes += outside.bytes + batches.iter().map(|batch| batch.bytes).sum::<u64>();
+            seen.push((batches.iter().map(|batch| batch.rows).sum::<usize>(), outside.records));
+        }
+        assert_eq!(bytes, source.bytes(), "the progress bar comes to its end");
+        seen
+    };
+    // Row groups of 300 rows, a row each µs.
+    let all = [(300, 0), (300, 0), (300, 0), (100, 0)];
+    assert_eq!(read(&log(), i64::MIN, i64::MAX), all);
+    assert_eq!(read(&log(), 350, 601), [(0, 300), (300, 0), (300, 0), (0, 100)]);
+    assert_eq!(read(&log(), 300, 600), [(0, 300), (300, 0), (0, 300), (0, 100)]);
+    assert_eq!(read(&log(), 2000, 3000), [(0, 300), (0, 300), (0, 300), (0, 100)]);
+    // A row without a time is rejected, so it must be read; a local time depends on the zone; a text is none yet.
+    let with = |times: ArrayRef| {
+        let id = Arc::clone(log().column(0));
+        named(vec![("id", id), ("ts", times)])
+    };
+    let nulls = (0..ROWS as i64).map(|row| (row != 700).then_some(row));
+    let nulls = with(Arc::new(TimestampMicrosecondArray::from_iter(nulls).with_timezone("UTC")));
+    assert_eq!(read(&nulls, 2000, 3000), [(0, 300), (0, 300), (300, 0), (0, 100)]);
+    let local = with(Arc::new(TimestampMicrosecondArray::from_iter_values(0..ROWS as i64)));
+    assert_eq!(read(&local, 2000, 3000), all);
+    let texts = with(Arc::new(StringArray::from_iter_values((0..ROWS).map(|row| row.to_string()))));
+    assert_eq!(read(&texts, 2000, 3000), all);
+}
+
+#[test]
 fn a_forgotten_column_is_not_read_from_the_next_row_group_on() {
     let (_folder, source) = source(&written(&log()));
     let source = source.unwrap().unwrap();

@@ -191,7 +191,7 @@ impl<C: Cut> Reader for Blocks<C> {
         // A failure belongs to its block, so it travels in the block's split.
         let Some(batch) = self.read(number).transpose() else { return Ok(None) };
         let number = u32::try_from(number).map_err(|_| Error::limit("a file of more than 2^32 blocks"))?;
-        Ok(Some(Split { number, batches: Box::new(std::iter::once(batch)) }))
+        Ok(Some(Split::whole(number, std::iter::once(batch))))
     }
 
     fn forget(&self, wanted: usize) {

@@ -162,7 +162,7 @@ impl<C: Cut> Reader for Sequence<C> {
         {
             let number = state.number;
             state.number = number.checked_add(1).ok_or_else(|| Error::limit("a file of more than 2^32 blocks"))?;
-            return Ok(Some(Split { number, batches: Box::new(std::iter::once(Ok(batch))) }));
+            return Ok(Some(Split::whole(number, std::iter::once(Ok(batch)))));
         }
         let Some(failure) = state.failure.take() else { return Ok(None) };
         let after = format!("after {} records and {} bytes of text", state.records, state.place.at);
