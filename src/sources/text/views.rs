@@ -97,3 +97,49 @@ fn head(text: &[u8], at: &Range<usize>) -> u128 {
     head[..length].copy_from_slice(&text[at.start..][..length]);
     u128::from_le_bytes(head)
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// How a text comes into a column.
+    #[derive(Clone, Copy, Debug)]
+    enum Way {
+        Pushed,
+        Extended,
+        Own,
+        Null,
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn texts_come_out_as_they_went_in(
+            texts in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..20), prop::sample::select(vec![Way::Pushed, Way::Extended, Way::Own, Way::Null])), 0..20),
+        ) {
+            let block: Vec<u8> = texts.iter().flat_map(|(text, _)| text.clone()).collect();
+            let (mut views, mut at) = (Views::with_capacity(texts.len()), 0);
+            for (text, way) in &texts {
+                let place = at..at + text.len();
+                at = place.end;
+                match way {
+                    Way::Pushed => views.push(&block, place),
+                    Way::Extended => views.extend(&block, std::iter::once(place)),
+                    Way::Own => views.push_own(|own| own.extend_from_slice(text)),
+                    Way::Null => views.push_null(),
+                }
+            }
+            let array = views.finish(&Buffer::from(block));
+            let array = array.as_binary_view();
+            let checked = BinaryViewArray::try_new(array.views().clone(), array.data_buffers().to_vec(), array.nulls().cloned());
+            prop_assert!(checked.is_ok(), "{checked:?}");
+            let expected = texts.iter().map(|(text, way)| (!text.is_empty() && !matches!(way, Way::Null)).then_some(&text[..]));
+            prop_assert!(array.iter().eq(expected));
+        }
+    }
+}
