@@ -35,7 +35,7 @@ impl Reader for Once {
         let Some(columns) = self.0.lock().ok().and_then(|mut columns| columns.take()) else { return Ok(None) };
         let (rows, origin) = (columns[0].len(), Origin::Rows { first: 1 });
         let batch = RawBatch { columns, rows, origin, rejected: Vec::new(), bytes: 0 };
-        Ok(Some(Split { number: 0, batches: Box::new(std::iter::once(Ok(batch))) }))
+        Ok(Some(Split::whole(0, std::iter::once(Ok(batch)))))
     }
 }
 
