@@ -118,13 +118,18 @@ impl Shared {
 
 /// One thread's memory of raw texts it has met and what they became: the way around the lock and the normalising.
 ///
-/// It forgets everything when it is full, so that a log of ever new texts costs time but no memory.
+/// It forgets everything when it is full, so that a log of ever new texts costs time but no memory. Where hardly any text comes again,
+/// it rests for a while and learns nothing new, because that would cost more than it saves.
 #[derive(Debug, Default)]
 pub struct Cache {
     table: HashTable<u32>,
     hasher: RandomState,
     text: Vec<u8>,
     entries: Vec<(u32, Code)>,
+    /// Texts that were found since it was empty or began to rest.
+    found: usize,
+    /// Texts that it still lets pass without learning them.
+    rest: usize,
     /// Short texts once more, each in the one place where it is looked for first; empty until there is one.
     short: Vec<Short>,
 }
@@ -178,6 +183,8 @@ impl Cache {
     /// Places for short texts, 192 KiB.
     const SHORT: usize = 1 << 13;
     const FULL: usize = 1 << 16;
+    /// How long it rests: so long that learning costs little in between.
+    const REST: usize = 16 * Self::FULL;
     const FULL_BYTES: usize = 8 << 20;
 
     /// What `raw` became; `make` says so for a text that is not remembered.
@@ -201,16 +208,35 @@ impl Cache {
         let hash = self.hasher.hash_one(raw);
         let (text, entries) = (&self.text, &self.entries);
         match self.table.find(hash, |&entry| entry_text(text, entries, entry) == raw) {
-            Some(&entry) => Ok(self.entries[entry as usize].1),
+            Some(&entry) => {
+                self.found += 1;
+                Ok(self.entries[entry as usize].1)
+            }
+            None if self.rest > 0 => {
+                self.rest -= 1;
+                if self.rest == 0 {
+                    self.forget();
+                }
+                make(raw)
+            }
             None => self.remember(hash, raw, make(raw)?),
         }
     }
 
+    fn forget(&mut self) {
+        self.table.clear();
+        self.entries.clear();
+        self.text.clear();
+        self.found = 0;
+    }
+
     fn remember<E>(&mut self, hash: u64, raw: &[u8], code: Code) -> Result<Code, E> {
         if self.entries.len() >= Self::FULL || self.text.len() + raw.len() > Self::FULL_BYTES {
-            self.table.clear();
-            self.entries.clear();
-            self.text.clear();
+            if self.found < self.entries.len() {
+                (self.rest, self.found) = (Self::REST, 0);
+                return Ok(code);
+            }
+            self.forget();
         }
         self.text.extend_from_slice(raw);
         self.entries.push((self.text.len() as u32, code));
@@ -247,13 +273,19 @@ mod tests {
     #[test]
     fn a_full_cache_forgets_and_stays_right() {
         let mut cache = Cache::default();
-        for round in 0..2 {
-            for n in 0..100_000u32 {
-                let code = cache.get::<Infallible>(n.to_string().as_bytes(), |_| Ok(n)).unwrap_or_else(|e| match e {});
-                assert_eq!(code, n, "round {round}");
+        // Texts of any length, in a log where each comes once and then in one where each comes again at once.
+        for times in [1, 3] {
+            for n in 0..2_500_000u32 {
+                let text = format!("/a/text/that/is/not/short/{n}");
+                let text = if n % 2 == 0 { &text[..] } else { &text[20..] };
+                for _ in 0..times {
+                    let code = cache.get::<Infallible>(text.as_bytes(), |_| Ok(n)).unwrap_or_else(|e| match e {});
+                    assert_eq!(code, n, "{times}");
+                }
             }
+            assert_eq!(cache.rest > 0, times == 1);
         }
-        assert!(cache.entries.len() <= Cache::FULL);
+        assert!(cache.entries.len() <= Cache::FULL && cache.text.len() <= Cache::FULL_BYTES);
     }
 
     proptest::proptest! {

@@ -82,6 +82,8 @@ pub(super) struct NameReader<'r> {
 #[derive(Default)]
 struct Memory {
     cache: Cache,
+    /// What became of raw names: many may become the same one.
+    made: Cache,
     /// The dictionary met last and the code of each of its values, [`UNKNOWN`] until used.
     values: Option<ArrayRef>,
     codes: Vec<Code>,
@@ -149,7 +151,7 @@ impl<'r> NameReader<'r> {
             .each(keep, &mut scratch, |text| {
                 let code = match text {
                     None => MISSING,
-                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
+                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw, &mut memory.made))?,
                 };
                 all_known &= code != UNKNOWN;
                 out.push(code);
@@ -200,7 +202,7 @@ impl<'r> NameReader<'r> {
             if memory.codes[value] == UNKNOWN {
                 memory.codes[value] = match texts.get(value, &mut scratch) {
                     None => MISSING,
-                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw))?,
+                    Some(raw) => memory.cache.get(raw, |raw| self.code(names, raw, &mut memory.made))?,
                 };
             }
             out.push(memory.codes[value]);
@@ -209,7 +211,7 @@ impl<'r> NameReader<'r> {
     }
 
     /// The run's code of a raw name; [`UNKNOWN`] if it is not UTF-8.
-    fn code(&self, names: NameColumn, raw: &[u8]) -> Result<Code> {
+    fn code(&self, names: NameColumn, raw: &[u8], made: &mut Cache) -> Result<Code> {
         let Ok(text) = std::str::from_utf8(raw) else { return Ok(UNKNOWN) };
         let (shared, name) = match names {
             NameColumn::Event => (&self.dictionaries.event, text.into()),
@@ -225,9 +227,13 @@ impl<'r> NameReader<'r> {
                 (&self.dictionaries.dimensions[dimension], value)
             }
         };
-        let (code, grown) = shared.intern(&name);
-        self.dictionaries.grow(grown, self.title(names), shared, self.budget)?;
-        Ok(code)
+        let intern = |_: &[u8]| {
+            let (code, grown) = shared.intern(&name);
+            self.dictionaries.grow(grown, self.title(names), shared, self.budget)?;
+            Ok(code)
+        };
+        // A name that is what it was is remembered as that.
+        if *name == *text { intern(raw) } else { made.get(name.as_bytes(), intern) }
     }
 
     /// What the names are called in messages.

@@ -29,8 +29,10 @@ impl PageRule {
 
 /// The path of a URL or path; `None` if the text is neither.
 fn path(raw: &str) -> Option<&str> {
-    let after_scheme = raw.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map(|(_, rest)| rest);
-    let from_host = after_scheme.or_else(|| raw.strip_prefix("//"));
+    let from_host = match raw.strip_prefix('/') {
+        Some(rest) => rest.strip_prefix('/'),
+        None => raw.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map(|(_, rest)| rest),
+    };
     let path = match from_host {
         Some(rest) => {
             rest.find(['/', '?', '#']).map_or("/", |at| if rest.as_bytes()[at] == b'/' { &rest[at..] } else { "/" })
@@ -38,7 +40,7 @@ fn path(raw: &str) -> Option<&str> {
         None if raw.starts_with('/') => raw,
         None => return None,
     };
-    Some(path.find(['?', '#']).map_or(path, |end| &path[..end]))
+    Some(memchr::memchr2(b'?', b'#', path.as_bytes()).map_or(path, |end| &path[..end]))
 }
 
 /// The first value of a parameter in the query of a raw URL or path, decoded once as forms encode it; `None` if it is not there or empty.
@@ -116,11 +118,20 @@ fn push_encoded(bytes: &[u8], page: &mut String) {
 }
 
 fn fold_ids(page: Cow<'_, str>) -> Cow<'_, str> {
-    if !page.split('/').any(is_id) {
+    let (mut folded, mut kept, mut start) = (String::new(), 0, 0);
+    for end in memchr::memchr_iter(b'/', page.as_bytes()).chain([page.len()]) {
+        if is_id(&page[start..end]) {
+            folded.push_str(&page[kept..start]);
+            folded.push_str(":id");
+            kept = end;
+        }
+        start = end + 1;
+    }
+    if kept == 0 {
         return page;
     }
-    let parts: Vec<&str> = page.split('/').map(|part| if is_id(part) { ":id" } else { part }).collect();
-    Cow::Owned(parts.join("/"))
+    folded.push_str(&page[kept..]);
+    Cow::Owned(folded)
 }
 
 /// Numbers, UUIDs and hex strings of at least 16 digits.
@@ -207,5 +218,7 @@ mod tests {
         assert_eq!(folded("/u/550e8400-e29b-41d4-a716-446655440000"), "/u/:id");
         assert_eq!(folded("/face/deadbeefdeadbeef"), "/face/:id");
         assert_eq!(folded("/face/2nd"), "/face/2nd");
+        assert_eq!(folded("/12/345/x/6"), "/:id/:id/x/:id");
+        assert_eq!(folded("77"), "77", "a name is no path");
     }
 }
