@@ -119,16 +119,16 @@ impl Shared {
 /// One thread's memory of raw texts it has met and what they became: the way around the lock and the normalising.
 ///
 /// It forgets everything when it is full, so that a log of ever new texts costs time but no memory. Where hardly any text comes again,
-/// it rests for a while and learns nothing new, because that would cost more than it saves.
+/// it rests for a while, because looking would cost more than it saves; only short texts are remembered then.
 #[derive(Debug, Default)]
 pub struct Cache {
     table: HashTable<u32>,
     hasher: RandomState,
     text: Vec<u8>,
     entries: Vec<(u32, Code)>,
-    /// Texts that were found since it was empty or began to rest.
+    /// Texts that were found since it was empty.
     found: usize,
-    /// Texts that it still lets pass without learning them.
+    /// Texts that it still lets pass.
     rest: usize,
     /// Short texts once more, each in the one place where it is looked for first; empty until there is one.
     short: Vec<Short>,
@@ -205,6 +205,10 @@ impl Cache {
     }
 
     fn look_up<E>(&mut self, raw: &[u8], make: impl FnOnce(&[u8]) -> Result<Code, E>) -> Result<Code, E> {
+        if self.rest > 0 {
+            self.rest -= 1;
+            return make(raw);
+        }
         let hash = self.hasher.hash_one(raw);
         let (text, entries) = (&self.text, &self.entries);
         match self.table.find(hash, |&entry| entry_text(text, entries, entry) == raw) {
@@ -212,31 +216,17 @@ impl Cache {
                 self.found += 1;
                 Ok(self.entries[entry as usize].1)
             }
-            None if self.rest > 0 => {
-                self.rest -= 1;
-                if self.rest == 0 {
-                    self.forget();
-                }
-                make(raw)
-            }
             None => self.remember(hash, raw, make(raw)?),
         }
     }
 
-    fn forget(&mut self) {
-        self.table.clear();
-        self.entries.clear();
-        self.text.clear();
-        self.found = 0;
-    }
-
     fn remember<E>(&mut self, hash: u64, raw: &[u8], code: Code) -> Result<Code, E> {
         if self.entries.len() >= Self::FULL || self.text.len() + raw.len() > Self::FULL_BYTES {
-            if self.found < self.entries.len() {
-                (self.rest, self.found) = (Self::REST, 0);
-                return Ok(code);
-            }
-            self.forget();
+            self.rest = if self.found < self.entries.len() { Self::REST } else { 0 };
+            self.table.clear();
+            self.entries.clear();
+            self.text.clear();
+            self.found = 0;
         }
         self.text.extend_from_slice(raw);
         self.entries.push((self.text.len() as u32, code));
