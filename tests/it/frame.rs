@@ -119,7 +119,7 @@ impl Reader for OwnReader {
             rejected: Vec::new(),
             bytes: 3,
         };
-        Ok(Some(Split { number: 0, batches: Box::new(std::iter::once(Ok(batch))) }))
+        Ok(Some(Split::whole(0, std::iter::once(Ok(batch)))))
     }
 }
 
