@@ -2,9 +2,8 @@
 //!
 //! A piece of the log is a row of blocks, one per partition. A block has one column after the other, each as wide as the numbers of the
 //! piece in it need above the least of them: few logs have more than 255 names of events, and the times of a piece share their upper
-//! bytes. Amounts, which most events lack, are listed with the row that
-//! has them where that is shorter. Ids that are not numbers stand at the end, each once per block. In memory and on disk the bytes are
-//! the same.
+//! bytes. Amounts, which most events lack, are listed with the row that has them where that is shorter. Ids that are not numbers stand
+//! at the end, each once per block. In memory and on disk the bytes are the same.
 
 use crate::events::{Columns, EventBatch, Keys, Number, Visit, VisitMut};
 use crate::ids::{NO_VALUE, Shape, place_hash};
