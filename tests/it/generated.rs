@@ -51,6 +51,24 @@ fn formats_files_and_order_do_not_matter() {
     assert!(answers(other.path(), &["log.parquet"]) != expected, "another seed makes the same log");
 }
 
+/// Parquet files whose times lie outside are not read, and that changes nothing: not even how many events were filtered.
+#[test]
+fn times_that_are_not_asked_for_are_filtered_alike_in_every_format() {
+    let folder = generated("9K", "log.csv", &[]);
+    generate(folder.path(), "9K", "log.parquet", &["--files", "9"]);
+    let path = |file: &str| folder.path().join(file);
+    let parts: Vec<_> = (1..=9).map(|part| path(&format!("log-{part:02}.parquet"))).collect();
+    let parts: Vec<&Path> = parts.iter().map(std::path::PathBuf::as_path).collect();
+    let ask = |files: &[&Path], flags: &[&str]| ask_bytes("summary", files, flags);
+    let whole = ask(&[&path("log.csv")], &[]);
+    for (from, to) in [("2026-10-01", "2026-10-02"), ("2026-09-20", "2026-11-01"), ("2020-01-01", "2026-09-15")] {
+        let flags = ["--from", from, "--to", to];
+        let expected = ask(&[&path("log.csv")], &flags);
+        assert!(expected != whole && expected.contains("\"events_read\": 9000"), "{from}: {expected}");
+        assert_eq!(ask(&parts, &flags), expected, "{from}");
+    }
+}
+
 #[test]
 fn the_same_options_give_the_same_bytes() {
     let read = |output: &str| fs::read(generated("5K", output, &["--ties", "10%"]).path().join(output)).unwrap();
