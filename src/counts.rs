@@ -130,7 +130,7 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
         }
         let (keys, values): (Vec<K::Kept>, Vec<V>) = from.entries.into_iter().unzip();
         let mut values = values.into_iter();
-        let add = |_, into: &mut V| values.by_ref().take(1).for_each(|value| into.add(value));
+        let add = |_, into: &mut V| values.next().into_iter().for_each(|value| into.add(value));
         self.at_each(keys.len(), |number| K::kept(&keys[number], &from.arena), add);
         self.runs.append(from.runs);
     }

@@ -190,8 +190,7 @@ impl NodeCounts {
 
     fn of(numbers: [u64; 9], times: Durations) -> Self {
         let [journeys, events, dropped, before_goal, reached, loops, repeats, rage, errors] = numbers;
-        let [met, met_before_goal] = Default::default();
-        NodeCounts {
+        let sums = NodeCounts {
             journeys,
             events,
             dropped,
@@ -201,10 +200,9 @@ impl NodeCounts {
             repeats,
             rage,
             errors,
-            times,
-            met,
-            met_before_goal,
-        }
+            ..Self::default()
+        };
+        NodeCounts { times, ..sums }
     }
 }
 

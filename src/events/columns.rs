@@ -328,7 +328,13 @@ impl Mapping {
 }
 
 impl Mapping {
-    /// The place of the page, if nothing but the page is read from it.
+    /// The place of the time among the columns that are read. Nothing if some columns are derived: then those that are read have other
+    /// places.
+    pub fn time_as_read(&self) -> Option<usize> {
+        self.layout.is_plain().then_some(self.time)
+    }
+
+    /// The same for the page, if nothing but the page is read from its column.
     pub fn page_alone(&self) -> Option<usize> {
         let page = self.page?;
         let roles = [Some(self.visitor), Some(self.time), self.event, self.value, self.session].into_iter().flatten();
@@ -563,6 +569,24 @@ mod tests {
         assert!(read("visitor ts url", &off).is_err());
         let error = read("visitor ts", &Roles::default()).unwrap_err();
         assert!(error.advice().unwrap().contains("--source COLUMN"), "{error}");
+    }
+
+    /// The places of `wanted` are those in the file's batches only as long as nothing is derived.
+    #[test]
+    #[cfg(feature = "polars")]
+    fn where_a_column_is_derived_those_that_are_read_have_other_places() {
+        let person = Derived { name: "person".into(), expression: Expression::parse("'p' || id").unwrap() };
+        let scan = Scan { page: true, derived: vec![person], ..Scan::default() };
+        let named = |visitor: &str| Roles { visitor: vec![visitor.into()], ..Roles::default() };
+        let plain = map("id ts page", &named("id"), &scan).unwrap();
+        assert_eq!((plain.time_as_read(), plain.page_alone()), (Some(1), Some(2)));
+        let derived = map("id ts page", &named("person"), &scan).unwrap();
+        assert_eq!(
+            derived.wanted.iter().map(|wanted| wanted.column).collect::<Vec<_>>(),
+            [1, 2, 0],
+            "time comes first"
+        );
+        assert_eq!((derived.time, derived.time_as_read(), derived.page_alone()), (1, None, None));
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn fold_ids(page: Cow<'_, str>) -> Cow<'_, str> {
     let (mut folded, mut kept, mut start) = (String::new(), 0, 0);
     for end in memchr::memchr_iter(b'/', page.as_bytes()).chain([page.len()]) {
         if is_id(&page[start..end]) {
-            folded.reserve(page.len());
+            folded.reserve(page.len() - kept);
             folded.push_str(&page[kept..start]);
             folded.push_str(":id");
             kept = end;

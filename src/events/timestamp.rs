@@ -231,7 +231,7 @@ fn plain_clock(text: &[u8; 8]) -> Option<i64> {
 #[inline]
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.' | b',', rest @ ..] = text else { return Some((0, text)) };
-    // Most fractions are µs or ms.
+    // Most fractions are of six digits.
     if let Some((six, rest)) = rest.split_first_chunk::<6>()
         && !rest.first().is_some_and(u8::is_ascii_digit)
         && let Some(micros) = digits(six)

@@ -144,8 +144,8 @@ impl ReadWork<'_> {
         if let Slot::Waiting = *slot {
             let OpenFile { source, mapping, .. } = &self.files[file];
             let mut reader = source.read(&mapping.wanted)?;
-            if let Some((from, to)) = self.times {
-                reader.limit_times(mapping.time, from, to);
+            if let (Some((from, to)), Some(time)) = (self.times, mapping.time_as_read()) {
+                reader.limit_times(time, from, to);
             }
             *slot = Slot::Open(Arc::from(reader));
         }
