@@ -35,6 +35,20 @@ pub struct Counts<K: Key + ?Sized, V> {
     runs: Runs<K, V>,
 }
 
+impl<K: Key + ?Sized, V: Clone> Clone for Counts<K, V> {
+    /// What is on disk is there once.
+    fn clone(&self) -> Self {
+        let Counts { slots, hasher, arena, entries, runs } = self;
+        Counts {
+            slots: slots.clone(),
+            hasher: hasher.clone(),
+            arena: arena.clone(),
+            entries: entries.clone(),
+            runs: runs.clone(),
+        }
+    }
+}
+
 impl<K: Key + ?Sized, V> Default for Counts<K, V> {
     fn default() -> Self {
         let (slots, hasher, runs) = (Slots::default(), RandomState::default(), Runs::default());
@@ -91,9 +105,9 @@ impl<K: Key + ?Sized, V: Sums> Counts<K, V> {
             for (hash, number) in hashes.iter_mut().zip(first..) {
                 *hash = self.hash(key(number));
             }
+            std::hint::black_box(hashes.iter().fold(0, |all, &hash| all ^ self.slots.touch(hash)));
             for (place, &hash) in places.iter_mut().zip(&*hashes) {
-                let slot = self.slots.first(hash);
-                *place = if slot.hash == hash { slot.place } else { Slot::FREE };
+                *place = self.slots.find(hash, |_| true).unwrap_or(Slot::FREE);
             }
             let touched = places.iter().filter_map(|&place| self.entries.get(place as usize));
             std::hint::black_box(touched.fold(0, |all, (kept, _)| all ^ K::touch(kept)));

@@ -137,8 +137,8 @@ impl Question for Paths {
         let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes);
         let matrix = self.matrix.as_ref().map(|matrix| BoundMatrix::new(matrix, nodes, notes)).transpose()?;
-        let (grain, unit) = (self.scope.grain, self.scope.unit(names)?);
-        let paths = BoundPaths { grain, unit, view, top: self.top, matrix };
+        let (grain, unit, nodes) = (self.scope.grain, self.scope.unit(names)?, nodes.len());
+        let paths = BoundPaths { grain, unit, view, nodes, top: self.top, matrix };
         Ok(Box::new(Segmented::new(paths, &self.scope.common, names)?))
     }
 }
@@ -148,10 +148,13 @@ struct BoundPaths {
     grain: Grain,
     unit: Unit,
     view: View,
+    /// How many codes of nodes there are.
+    nodes: usize,
     top: Top,
     matrix: Option<BoundMatrix>,
 }
 
+#[derive(Clone)]
 struct PathCounts {
     paths: Taken,
     journeys: u64,
@@ -174,7 +177,7 @@ impl Analysis for BoundPaths {
 
     fn empty(&self) -> PathCounts {
         let cells = Grid::new(self.matrix.as_ref().map_or(0, BoundMatrix::cells));
-        PathCounts { paths: Taken::default(), journeys: 0, empty: 0, aligned: 0, cells }
+        PathCounts { paths: Taken::new(self.nodes), journeys: 0, empty: 0, aligned: 0, cells }
     }
 
     fn observe(&self, room: &mut Shows, counts: &mut PathCounts, visitor: Visitor<'_>) {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::spill::Spill;
 
 /// Counts by numbers below a bound: in a hash table, and once enough of the numbers were met to be worth the memory, in an array.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Grid<V> {
     bound: u64,
     /// By number; empty while it is not worth its memory.
@@ -17,10 +17,12 @@ pub struct Grid<V> {
 }
 
 impl<V: Sums> Grid<V> {
-    /// Bytes of the largest array: what a second-level cache holds.
-    pub(super) const LARGEST: u64 = 1 << 20;
-    /// Places of the array for each number met, at most.
+    /// Bytes of an array that a second-level cache holds.
+    pub(super) const SMALL: u64 = 1 << 20;
+    /// Places of a small array for each number met, at most.
     const SPARSEST: u64 = 16;
+    /// The same for any other: a hash table of so many takes as much memory, and is slower wherever it lies.
+    const SPARSE: u64 = 2;
 
     /// For numbers below `bound`.
     pub fn new(bound: u64) -> Self {
@@ -40,8 +42,9 @@ impl<V: Sums> Grid<V> {
     #[inline(never)]
     fn by_hash(&mut self, number: u64) -> &mut V {
         let place = self.counts.place(&number);
-        let worth = self.bound <= self.counts.len() as u64 * Self::SPARSEST;
-        if worth && self.bound <= Self::LARGEST / size_of::<Option<V>>() as u64 {
+        let small = self.bound <= Self::SMALL / size_of::<Option<V>>() as u64;
+        let places = if small { Self::SPARSEST } else { Self::SPARSE };
+        if self.bound <= self.counts.len() as u64 * places {
             self.dense.resize_with(self.bound as usize, || None);
             let Self { dense, counts, .. } = self;
             counts.take(|&number, value| dense[number as usize] = Some(value));

@@ -1,4 +1,4 @@
-//! What is counted by: a number, or a sequence of codes of any length.
+//! What is counted by: a number, two of them, or a sequence of codes of any length.
 
 use std::borrow::Borrow;
 use std::fmt::Debug;
@@ -13,7 +13,7 @@ pub trait Key: Hash + Ord + Debug + ToOwned<Owned: Borrow<Self> + Default + Debu
     /// What of a key stands beside its value.
     type Kept: Copy + Debug;
     /// Where the rest of all keys stands.
-    type Arena: Default + Debug;
+    type Arena: Clone + Default + Debug;
 
     /// Keeps the key.
     fn keep(&self, arena: &mut Self::Arena) -> Self::Kept;
@@ -66,6 +66,40 @@ impl Key for u64 {
 
     fn read(key: &mut u64, from: &mut impl Read) -> io::Result<()> {
         *key = key.wrapping_add(read_number(from)?);
+        Ok(())
+    }
+}
+
+impl Key for (u64, u64) {
+    type Kept = (u64, u64);
+    type Arena = ();
+
+    #[inline]
+    fn keep(&self, (): &mut ()) -> (u64, u64) {
+        *self
+    }
+
+    #[inline]
+    fn kept<'a>(kept: &'a (u64, u64), (): &'a ()) -> &'a (u64, u64) {
+        kept
+    }
+
+    #[inline]
+    fn touch(kept: &(u64, u64)) -> u64 {
+        kept.0
+    }
+
+    fn arena_bytes((): &()) -> usize {
+        0
+    }
+
+    fn write(&self, before: Option<&(u64, u64)>, into: &mut Vec<u8>) {
+        write_number(into, self.0 - before.unwrap_or(&(0, 0)).0);
+        write_number(into, self.1);
+    }
+
+    fn read(key: &mut (u64, u64), from: &mut impl Read) -> io::Result<()> {
+        *key = (key.0.wrapping_add(read_number(from)?), read_number(from)?);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! A look-up touches one line of memory here, and one more where the key stands: with millions of keys that is what it costs.
 
 /// Where keys stand, found by half of their hashes: linear probing in a table that is at most two thirds full.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Slots {
     slots: Vec<Slot>,
     used: usize,
@@ -25,10 +25,10 @@ impl Slot {
 impl Slots {
     const FIRST: usize = 64;
 
-    /// The slot where a key of this hash is looked for first.
+    /// Something of where a key of this hash is looked for first: whoever reads it has brought it near.
     #[inline]
-    pub fn first(&self, hash: u32) -> Slot {
-        self.slots.get(self.home(hash)).copied().unwrap_or(Slot::EMPTY)
+    pub fn touch(&self, hash: u32) -> u32 {
+        self.slots.get(self.home(hash)).map_or(0, |slot| slot.hash)
     }
 
     /// The place of the key of this hash for which `same` holds.

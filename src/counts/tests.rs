@@ -100,20 +100,28 @@ fn sequences() -> impl Strategy<Value = Vec<Vec<Code>>> {
 
 #[test]
 fn a_grid_counts_the_same_with_and_without_its_array() {
-    for (bound, in_array) in [(1, true), (100, true), (60_000, true), (Grid::<u64>::LARGEST, false), (u64::MAX, false)]
-    {
+    let largest_small = Grid::<u64>::SMALL / 16;
+    let cases = [
+        (1, 5003, true),
+        (100, 5003, true),
+        (largest_small, 5003, true),
+        (largest_small + 1, 5003, false),
+        (largest_small + 1, largest_small / 2 + 1, true),
+        (u64::MAX, 5003, false),
+    ];
+    for (bound, distinct, in_array) in cases {
         let (mut grid, mut plain) = (Grid::<u64>::new(bound), BTreeMap::new());
         let spill = Arc::new(Spill::new().worth(0));
-        for n in 0..20_000u64 {
-            let number = n * 7919 % 5003 % bound;
+        for n in 0..3 * distinct {
+            let number = n * 7919 % distinct % bound;
             *grid.at(number) += 1;
             *plain.entry(number).or_default() += 1;
-            if n == 10_000 {
-                assert_eq!(grid.dense.is_empty(), !in_array);
+            if n == distinct {
+                assert_eq!(grid.dense.is_empty(), !in_array, "{bound} {distinct}");
                 grid.relieve(&spill).unwrap();
             }
         }
-        assert_eq!(grid.dense.is_empty(), !in_array);
+        assert_eq!(grid.dense.is_empty(), !in_array, "{bound} {distinct}");
         let mut found = BTreeMap::new();
         grid.drain(|number, count| assert!(found.insert(number, count).is_none())).unwrap();
         assert_eq!(found, plain);
