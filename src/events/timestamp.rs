@@ -44,13 +44,16 @@ pub struct Clock {
     format: Option<String>,
     /// The date read last and its day number: neighbours in a log mostly share it.
     last: ([u8; 10], i64),
+    /// The same for a date with hour and minute, and local µs of its begin.
+    minute: ([u8; 16], i64),
     pub(super) notes: ClockNotes,
 }
 
 impl Clock {
     /// A clock for inputs without a zone in `zone`, and with times in the strftime `format` if one is given.
     pub fn new(zone: Tz, format: Option<String>) -> Self {
-        Clock { zone, format, last: (*b"1970-01-01", 0), notes: ClockNotes::default() }
+        let (last, minute) = ((*b"1970-01-01", 0), (*b"1970-01-01 00:00", 0));
+        Clock { zone, format, last, minute, notes: ClockNotes::default() }
     }
 
     /// The zone of times that name none.
@@ -69,20 +72,43 @@ impl Clock {
     }
 
     fn calendar(&mut self, text: &[u8]) -> Option<i64> {
-        let (date, rest) = text.split_first_chunk::<10>()?;
-        let midnight = self.day(date)?.checked_mul(DAY)?;
-        if rest.is_empty() {
-            return Some(self.local(midnight));
-        }
-        if !matches!(rest[0], b' ' | b'T' | b't') {
-            return None;
-        }
-        let (of_day, rest) = self.time_of_day(&rest[1..])?;
-        let local = midnight + of_day;
+        let (local, rest) = match self.in_known_minute(text) {
+            Some(known) => known,
+            None => self.local_time(text)?,
+        };
         match zone_offset(rest)? {
             Some(offset) => Some(local - offset),
             None => Some(self.local(local)),
         }
+    }
+
+    /// Local µs of a text that begins with the minute read last, and the zone behind it; nothing for any other text, which may be a
+    /// time all the same.
+    #[inline]
+    fn in_known_minute<'a>(&self, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
+        let (minute, rest) = text.split_first_chunk()?;
+        let [b':', tens @ b'0'..=b'5', ones @ b'0'..=b'9', rest @ ..] = rest else { return None };
+        if *minute != self.minute.0 {
+            return None;
+        }
+        let second = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+        let (micros, rest) = fraction(rest)?;
+        Some((self.minute.1 + second * SECOND + micros, rest))
+    }
+
+    /// Local µs of `YYYY-MM-DD[ HH:MM[:SS[.f]]]`, and the zone behind it, which a date alone has not.
+    fn local_time<'a>(&mut self, text: &'a [u8]) -> Option<(i64, &'a [u8])> {
+        let (date, rest) = text.split_first_chunk::<10>()?;
+        let midnight = self.day(date)?.checked_mul(DAY)?;
+        let [separator, rest @ ..] = rest else { return Some((midnight, rest)) };
+        if !matches!(separator, b' ' | b'T' | b't') {
+            return None;
+        }
+        let (of_day, zone) = self.time_of_day(rest)?;
+        if let Some(minute) = text.first_chunk() {
+            self.minute = (*minute, midnight + of_day - of_day % (60 * SECOND));
+        }
+        Some((midnight + of_day, zone))
     }
 
     #[inline]
@@ -234,7 +260,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     // Most fractions are of six digits.
     if let Some((six, rest)) = rest.split_first_chunk::<6>()
         && !rest.first().is_some_and(u8::is_ascii_digit)
-        && let Some(micros) = digits(six)
+        && let Some(micros) = six_digits(six)
     {
         return Some((micros, rest));
     }
@@ -267,6 +293,23 @@ fn zone_offset(text: &[u8]) -> Option<Option<i64>> {
         }
         _ => None,
     }
+}
+
+/// The number that six digits write, all bytes at once.
+#[inline]
+fn six_digits(text: &[u8; 6]) -> Option<i64> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let [a, b, c, d, e, f] = *text;
+    // As eight digits, the first of which is the lowest byte.
+    let word = u64::from_le_bytes([b'0', b'0', a, b, c, d, e, f]);
+    let low = word & (0x0F * EACH);
+    if word & (0xF0 * EACH) != 0x30 * EACH || (low + 6 * EACH) & (0xF0 * EACH) != 0 {
+        return None;
+    }
+    // Twos, then fours, then all of them: what is higher in the number is lower in the word.
+    let pairs = (low * 10 + (low >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some((fours * 10_000 + (fours >> 32)) as i64 & 0xFFFF_FFFF)
 }
 
 #[inline]
@@ -304,6 +347,52 @@ mod tests {
                     .filter(|[hour, minute, second]| *hour < 24 && *minute < 60 && *second < 60)
                     .map(|[hour, minute, second]| hour * 3600 + minute * 60 + second);
                 assert_eq!(plain_clock(&text), expected, "{}", text.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn six_digits_at_once_are_what_they_are_one_by_one() {
+        for number in (0..1_000_000).step_by(7).chain([999_999, 900_000, 90]) {
+            assert_eq!(six_digits(format!("{number:06}").as_bytes().try_into().unwrap()), Some(number));
+        }
+        for at in 0..6 {
+            for byte in 0..=255 {
+                let mut text = *b"190859";
+                text[at] = byte;
+                assert_eq!(six_digits(&text), digits(&text), "{}", text.escape_ascii());
+            }
+        }
+    }
+
+    /// A clock that has just read the same minute says what one says that has not.
+    #[test]
+    fn the_minute_read_last_changes_nothing() {
+        let texts = [
+            "2024-03-13T10:21:14.583946Z",
+            "2024-03-13T10:21:14.5",
+            "2024-03-13T10:21:59",
+            "2024-03-13T10:21",
+            "2024-03-13T10:21Z",
+            "2024-03-13T10:21:60Z",
+            "2024-03-13T10:21:5",
+            "2024-03-13T10:21:61Z",
+            "2024-03-13T10:21:14.Z",
+            "2024-03-13T10:21:14+02:00",
+            "2024-03-13 10:21:14+02",
+            "2024-03-13T10:21:14 UTC",
+            "2024-03-13t10:21:14x",
+            "1969-12-31T23:59:58.25Z",
+            "2024-03-13",
+        ];
+        for zone in [Tz::UTC, Tz::Europe__Berlin, Tz::Asia__Kolkata] {
+            for before in texts {
+                for text in texts {
+                    let mut clock = Clock::new(zone, None);
+                    let _ = clock.read(before.as_bytes());
+                    let fresh = Clock::new(zone, None).read(text.as_bytes());
+                    assert_eq!(clock.read(text.as_bytes()), fresh, "{text} behind {before}");
+                }
             }
         }
     }
