@@ -265,6 +265,12 @@ impl Keys {
         self.key.push(number);
     }
 
+    /// The numbers of the events, to append those of ids of this narrow shape, if all events have it.
+    pub fn numbers_of(&mut self, shape: Shape) -> Option<&mut Vec<u64>> {
+        let alike = *self.shape.get_or_insert(shape) == shape && self.shapes.is_empty() && self.wide.is_empty();
+        alike.then_some(&mut self.key)
+    }
+
     #[inline]
     fn push_shape(&mut self, shape: Shape) {
         if self.shape != Some(shape) || !self.shapes.is_empty() {

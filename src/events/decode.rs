@@ -314,19 +314,19 @@ impl<'r> Decoder<'r> {
             out.resize(out.len() + keep.len(), NO_VALUE);
             return Ok(());
         };
-        let mut read = amounts(column)?;
-        let mut bad = 0;
+        let (mut read, mut bad) = (amounts(column)?, 0);
+        let start = out.len();
+        out.resize(start + keep.len(), NO_VALUE);
+        let mut put = |place: usize, row: usize| match read(row) {
+            Some(Ok(amount)) => out[start + place] = amount,
+            Some(Err(())) => bad += 1,
+            None => {}
+        };
         // Most events have no amount.
-        let nulls = column.nulls();
-        let mut read = |row: usize| if nulls.is_some_and(|nulls| nulls.is_null(row)) { None } else { read(row) };
-        out.extend(keep.iter().map(|&row| match read(row as usize) {
-            Some(Ok(amount)) => amount,
-            None => NO_VALUE,
-            Some(Err(())) => {
-                bad += 1;
-                NO_VALUE
-            }
-        }));
+        match column.nulls() {
+            Some(nulls) if keep.len() == column.len() => nulls.valid_indices().for_each(|row| put(row, row)),
+            _ => keep.iter().enumerate().for_each(|(place, &row)| put(place, row as usize)),
+        }
         self.tally.account.null("value", bad);
         Ok(())
     }
@@ -376,18 +376,30 @@ const LONGEST_ID: usize = 4096;
 
 /// Takes the visitors of the first rows up to one that has none; says how many.
 fn good_visitors(texts: &Texts<'_>, rows: &[u32], scratch: &mut String, keys: &mut Keys) -> usize {
-    let mut good = 0;
+    let mut good = alike_visitors(texts, rows, scratch, keys);
+    let rest = &rows[good..];
     let take = |text: Option<&[u8]>| {
-        match text.and_then(narrow) {
-            Some((shape, number)) => keys.push_narrow(shape, number),
-            None => keys.push(visitor(text)?),
-        }
+        keys.push(visitor(text)?);
         good += 1;
         Ok::<(), Reason>(())
     };
     // What is wrong with the next one is found out again by whoever rejects it.
-    texts.each(rows, scratch, take).unwrap_or_default();
+    texts.each(rest, scratch, take).unwrap_or_default();
     good
+}
+
+/// The same up to one whose id is not a number of the shape of all before it: in most logs all are.
+fn alike_visitors(texts: &Texts<'_>, rows: &[u32], scratch: &mut String, keys: &mut Keys) -> usize {
+    let first = rows.first().and_then(|&row| narrow(texts.get(row as usize, scratch)?));
+    let Some(numbers) = first.and_then(|(shape, _)| keys.numbers_of(shape)) else { return 0 };
+    let (shape, before) = (first.map(|(shape, _)| shape), numbers.len());
+    numbers.reserve(rows.len());
+    let take = |text: Option<&[u8]>| {
+        let number = text.and_then(narrow).filter(|(own, _)| Some(*own) == shape);
+        number.map(|(_, number)| numbers.push(number)).ok_or(())
+    };
+    texts.each(rows, scratch, take).unwrap_or_default();
+    numbers.len() - before
 }
 
 #[inline(always)]
