@@ -67,7 +67,17 @@ impl EventSet {
 impl FromIterator<Code> for EventSet {
     #[inline]
     fn from_iter<I: IntoIterator<Item = Code>>(codes: I) -> EventSet {
-        EventSet(codes.into_iter().fold(0, |set, code| set | 1 << code.min(63)))
+        /// From a table, because shifts of many codes at once cost more than one by one.
+        const BITS: [u64; 64] = {
+            let mut bits = [1; 64];
+            let mut code = 1;
+            while code < 64 {
+                bits[code] = bits[code - 1] << 1;
+                code += 1;
+            }
+            bits
+        };
+        EventSet(codes.into_iter().fold(0, |set, code| set | BITS[code.min(63) as usize]))
     }
 }
 
