@@ -104,7 +104,7 @@ struct BoundConversion {
 }
 
 /// What conversion counts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ConversionCounts {
     sessions: u64,
     visitors: u64,
@@ -112,7 +112,7 @@ struct ConversionCounts {
 }
 
 /// What is counted of a goal.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct GoalCounts {
     /// Events that fit it.
     conversions: u64,
@@ -124,7 +124,7 @@ struct GoalCounts {
 }
 
 /// What is counted of a goal at one grain, up to the first event that fits it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct GrainCounts {
     converting: u64,
     times: ExactDurations,

@@ -161,7 +161,7 @@ struct BoundDropOff {
 }
 
 /// What is counted of a node.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct NodeCounts {
     /// Journeys with the node.
     journeys: u64,
@@ -229,7 +229,7 @@ impl Sums for NodeCounts {
 }
 
 /// What drop-off counts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct DropOffCounts {
     journeys: u64,
     /// Journeys of which the view shows nothing.

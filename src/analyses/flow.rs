@@ -216,7 +216,7 @@ impl Sums for NodeCounts {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct LinkCounts {
     count: u64,
     visitors: u64,
@@ -239,7 +239,7 @@ impl Sums for LinkCounts {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct FlowCounts {
     /// By [`Numbers::node`].
     nodes: Grid<NodeCounts>,

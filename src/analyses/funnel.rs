@@ -295,7 +295,7 @@ pub struct Work {
 }
 
 /// What a funnel counts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FunnelCounts {
     journeys: u64,
     /// Those who begin less than one window before the log ends.
@@ -304,7 +304,7 @@ pub struct FunnelCounts {
 }
 
 /// What is counted of those who reach a step.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct StepCounts {
     entered: u64,
     /// Of all steps but the first.

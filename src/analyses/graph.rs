@@ -96,7 +96,7 @@ struct BoundGraph {
 }
 
 /// How often something occurs, and for how many.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Tally {
     /// Occurrences.
     pub count: u64,
@@ -125,7 +125,7 @@ impl Tally {
 }
 
 /// How often a node occurs, and how often at an end of a journey.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct NodeCounts {
     /// Its occurrences, and the journeys and visitors that have it.
     #[serde(flatten)]
@@ -136,7 +136,7 @@ pub struct NodeCounts {
     pub exits: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct TransitionCounts {
     tally: Tally,
     times: Durations,
@@ -199,7 +199,7 @@ impl Sums for TransitionCounts {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct GraphCounts {
     /// By code of the node.
     nodes: Grid<NodeCounts>,

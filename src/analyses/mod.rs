@@ -56,7 +56,7 @@ pub trait Analysis: Send + Sync + 'static {
     /// One thread's scratch: never merged, never written.
     type Work: Default + Send;
     /// Counts only, integers; no configuration.
-    type Partial: Send;
+    type Partial: Clone + Send;
     /// What it answers with.
     type Report: Report;
 

@@ -41,6 +41,7 @@ struct BoundOverview {
     pages: usize,
 }
 
+#[derive(Clone)]
 struct OverviewCounts {
     visitors: u64,
     sessions: u64,

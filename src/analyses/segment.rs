@@ -46,16 +46,30 @@ impl<A: Analysis> Segmented<A> {
     }
 }
 
+/// What was counted. Most visitors are of one segment with all their journeys: they are observed once, and their counts go into those of
+/// all journeys at the end.
+#[derive(Clone)]
 pub struct Partial<P> {
+    /// All visitors but those of one segment.
     total: P,
-    segments: Vec<P>,
+    segments: Vec<Segment<P>>,
     places: HashMap<Vec<Code>, u32, RandomState>,
+}
+
+#[derive(Clone)]
+struct Segment<P> {
+    /// Visitors all whose journeys are of the segment.
+    whole: P,
+    /// Visitors who have journeys of others too.
+    part: P,
 }
 
 pub struct Work<W> {
     total: W,
     segments: Vec<W>,
     key: Vec<Code>,
+    /// Room for the key of one more session.
+    next: Vec<Code>,
     /// Segment and number of each session of the visitor at hand.
     sessions: Vec<(u32, u32)>,
     chosen: Vec<u32>,
@@ -63,19 +77,30 @@ pub struct Work<W> {
 
 impl<W: Default> Default for Work<W> {
     fn default() -> Self {
-        Work { total: W::default(), segments: Vec::new(), key: Vec::new(), sessions: Vec::new(), chosen: Vec::new() }
+        let (key, next, sessions, chosen) = Default::default();
+        Work { total: W::default(), segments: Vec::new(), key, next, sessions, chosen }
     }
 }
 
 impl<P> Partial<P> {
-    fn place(&mut self, key: &[Code], empty: impl FnOnce() -> P) -> u32 {
+    fn place(&mut self, key: &[Code], empty: impl Fn() -> P) -> u32 {
         if let Some(&place) = self.places.get(key) {
             return place;
         }
         let place = self.segments.len() as u32;
         self.places.insert(key.to_vec(), place);
-        self.segments.push(empty());
+        self.segments.push(Segment { whole: empty(), part: empty() });
         place
+    }
+
+    /// Everything that was counted, in no order that means something.
+    fn parts(&self) -> impl Iterator<Item = &P> {
+        [&self.total].into_iter().chain(self.segments.iter().flat_map(|segment| [&segment.whole, &segment.part]))
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        let segments = self.segments.iter_mut().flat_map(|segment| [&mut segment.whole, &mut segment.part]);
+        [&mut self.total].into_iter().chain(segments)
     }
 }
 
@@ -97,16 +122,14 @@ impl<A: Analysis> Analysis for Segmented<A> {
     }
 
     fn observe(&self, work: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>) {
-        self.inner.observe(&mut work.total, &mut partial.total, visitor);
         if self.by.is_empty() {
-            return;
+            return self.inner.observe(&mut work.total, &mut partial.total, visitor);
         }
         match self.inner.unit() {
             Unit::Visitor => {
                 self.key(0, visitor.whole(), &mut work.key);
-                let segment = partial.place(&work.key, || self.inner.empty()) as usize;
-                work.segments.resize_with(partial.segments.len(), A::Work::default);
-                self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment], visitor);
+                let segment = partial.place(&work.key, || self.inner.empty());
+                self.observe_whole(segment, work, partial, visitor);
             }
             Unit::Session(rule) => self.observe_sessions(rule, work, partial, visitor),
         }
@@ -114,45 +137,61 @@ impl<A: Analysis> Analysis for Segmented<A> {
 
     fn merge(&self, into: &mut Self::Partial, from: Self::Partial) {
         self.inner.merge(&mut into.total, from.total);
-        let mut segments: Vec<Option<A::Partial>> = from.segments.into_iter().map(Some).collect();
+        let mut segments: Vec<Option<Segment<A::Partial>>> = from.segments.into_iter().map(Some).collect();
         for (key, place) in from.places {
             let into_place = into.place(&key, || self.inner.empty()) as usize;
-            if let Some(segment) = segments[place as usize].take() {
-                self.inner.merge(&mut into.segments[into_place], segment);
+            if let Some(Segment { whole, part }) = segments[place as usize].take() {
+                self.inner.merge(&mut into.segments[into_place].whole, whole);
+                self.inner.merge(&mut into.segments[into_place].part, part);
             }
         }
     }
 
     fn finish(&self, partial: Self::Partial, names: &Names) -> Result<Self::Report> {
-        let total = self.inner.finish(partial.total, names)?;
+        let Partial { mut total, segments, places } = partial;
+        segments.iter().for_each(|segment| self.inner.merge(&mut total, segment.whole.clone()));
+        let total = self.inner.finish(total, names)?;
         let mut keys: Vec<(Vec<(Code, String)>, u32)> =
-            partial.places.iter().map(|(key, &place)| (self.values(key, names), place)).collect();
+            places.iter().map(|(key, &place)| (self.values(key, names), place)).collect();
         keys.sort_unstable();
-        let mut segments: Vec<Option<A::Partial>> = partial.segments.into_iter().map(Some).collect();
+        let mut segments: Vec<Option<Segment<A::Partial>>> = segments.into_iter().map(Some).collect();
         let finished = keys.into_iter().filter_map(|(values, place)| {
-            let segment = segments[place as usize].take()?;
+            let Segment { mut whole, part } = segments[place as usize].take()?;
+            self.inner.merge(&mut whole, part);
             let values = values.into_iter().map(|(_, value)| value).collect();
-            Some(self.inner.finish(segment, names).map(|report| (values, report)))
+            Some(self.inner.finish(whole, names).map(|report| (values, report)))
         });
         let segments = finished.collect::<Result<_>>()?;
         Ok(SegmentedReport { total, by: self.by.iter().map(|by| by.name.clone()).collect(), segments })
     }
 
     fn bytes(&self, partial: &Self::Partial) -> usize {
-        // For each segment its key, its partial, and as much again for the scratch that each thread keeps beside it.
+        // For each segment its key, its partials, and as much again for the scratch that each thread keeps beside them.
         let keys = partial.places.capacity() * (size_of::<(Vec<Code>, u32)>() + 16 + size_of::<Code>() * self.by.len());
-        let slots = partial.segments.capacity() * (size_of::<A::Partial>() + size_of::<A::Work>());
-        let segments = partial.segments.iter().map(|segment| self.inner.bytes(segment)).sum::<usize>();
+        let slots = partial.segments.capacity() * (size_of::<Segment<A::Partial>>() + size_of::<A::Work>());
+        let segments = partial.parts().skip(1).map(|part| self.inner.bytes(part)).sum::<usize>();
         keys + slots + 2 * segments + self.inner.bytes(&partial.total)
     }
 
     fn relieve(&self, partial: &mut Self::Partial, spill: &Arc<Spill>) -> Result<()> {
-        let mut parts = [&mut partial.total].into_iter().chain(&mut partial.segments);
-        parts.try_for_each(|part| self.inner.relieve(part, spill))
+        partial.parts_mut().try_for_each(|part| self.inner.relieve(part, spill))
     }
 }
 
 impl<A: Analysis> Segmented<A> {
+    /// Takes in a visitor all whose journeys are of one segment.
+    fn observe_whole(
+        &self,
+        segment: u32,
+        work: &mut Work<A::Work>,
+        partial: &mut Partial<A::Partial>,
+        visitor: Visitor<'_>,
+    ) {
+        work.segments.resize_with(partial.segments.len(), A::Work::default);
+        let segment = segment as usize;
+        self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment].whole, visitor);
+    }
+
     fn observe_sessions(
         &self,
         rule: usize,
@@ -162,10 +201,20 @@ impl<A: Analysis> Segmented<A> {
     ) {
         work.sessions.clear();
         for (number, session) in visitor.numbered_sessions(rule) {
-            self.key(number, session, &mut work.key);
-            let segment = partial.place(&work.key, || self.inner.empty());
+            self.key(number, session, &mut work.next);
+            let segment = match work.sessions.last() {
+                Some(&(segment, _)) if work.next == work.key => segment,
+                _ => partial.place(&work.next, || self.inner.empty()),
+            };
+            std::mem::swap(&mut work.key, &mut work.next);
             work.sessions.push((segment, number));
         }
+        if let Some(&(segment, _)) = work.sessions.first()
+            && work.sessions.iter().all(|(other, _)| *other == segment)
+        {
+            return self.observe_whole(segment, work, partial, visitor);
+        }
+        self.inner.observe(&mut work.total, &mut partial.total, visitor);
         work.segments.resize_with(partial.segments.len(), A::Work::default);
         work.sessions.sort_unstable();
         for same in work.sessions.chunk_by(|a, b| a.0 == b.0) {
@@ -173,7 +222,7 @@ impl<A: Analysis> Segmented<A> {
             work.chosen.clear();
             work.chosen.extend(same.iter().map(|(_, number)| number));
             let part = visitor.with_sessions(&work.chosen);
-            self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment], part);
+            self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment].part, part);
         }
     }
 

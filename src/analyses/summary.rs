@@ -214,7 +214,7 @@ struct BoundSummary {
 }
 
 /// What the figures are made of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct SummaryCounts {
     visitors: u64,
     sessions: u64,

@@ -212,4 +212,22 @@ proptest! {
         };
         all_add_up(&log, &common);
     }
+
+    /// Visitors of one segment are observed once, for it and for all: the answer about all journeys is what it is without segments.
+    #[test]
+    fn segments_change_nothing_about_all_journeys(log in logs(), whole in any::<bool>()) {
+        let mut common = common();
+        common.scope.grain = whole.then_some(Grain::Visitor);
+        let plain = Answers::all(&log, &common, Top::All).remove(0);
+        common.scope.by = vec!["device".to_owned()];
+        let mut split = Answers::all(&log, &common, Top::All).remove(0);
+        let no_by = |mut report: Value| {
+            report.as_object_mut().unwrap().retain(|field, _| field != "segments" && field != "by");
+            report
+        };
+        let Answers { paths, graph, flow, around } = &mut split;
+        for (split, plain) in [(paths, plain.paths), (graph, plain.graph), (flow, plain.flow), (around, plain.around)] {
+            prop_assert_eq!(no_by(split.take()), no_by(plain));
+        }
+    }
 }

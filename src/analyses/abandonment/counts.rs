@@ -43,7 +43,7 @@ pub(super) enum Fate {
 }
 
 /// The counts of one part.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct PartCounts {
     /// Sessions by their [`Fate`].
     pub fates: [u64; 4],
@@ -54,7 +54,7 @@ pub(super) struct PartCounts {
     pub visitors: VisitorCounts,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct VisitorCounts {
     pub started: u64,
     /// With an abandoned session.

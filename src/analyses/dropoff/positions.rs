@@ -15,7 +15,7 @@ use crate::spill::Spill;
 const NEAR: u64 = 32;
 
 /// Visits by position and node, and the lengths of journeys. Positions are not bounded: only what occurs takes memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Positions {
     /// How many codes of nodes there are.
     nodes: u64,
