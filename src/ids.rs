@@ -136,7 +136,7 @@ fn hex8(text: u64) -> (u64, u64) {
 #[inline(always)]
 fn hex16(text: &[u8; 16]) -> Option<u64> {
     let both = u128::from_be_bytes(*text);
-    let [(high, wrong_high), (low, wrong_low)] = [(both >> 64) as u64, both as u64].map(hex8);
+    let ((high, wrong_high), (low, wrong_low)) = (hex8((both >> 64) as u64), hex8(both as u64));
     // One branch for all: it is hardly ever taken.
     (wrong_high | wrong_low == 0).then_some(high << 32 | low)
 }
