@@ -343,10 +343,9 @@ impl Analysis for BoundFunnel {
                 continue;
             }
             let most = steps.trailing_ones() as usize;
-            let found =
-                single.is_some_and(|single| single.attempt(journey.events(), journey.times(), most, &mut work.attempt));
-            if !found {
-                self.attempt(work, journey, steps);
+            match single {
+                Some(single) => single.attempt(journey.events(), journey.times(), most, &mut work.attempt),
+                None => self.attempt(work, journey, steps),
             }
             let Some(&Hit { time: start, .. }) = work.attempt.first() else { continue };
             counts.open += u64::from(self.open_after.is_some_and(|after| start > after));

@@ -2,8 +2,7 @@
 //!
 //! Where no two events are at the same time there is nothing to choose. Most visitors have few events, and most attempts that take the
 //! earliest way to the last step and the latest way back from it lie within the window: then the places of each step's events, as the bits
-//! of one number, are all that is looked at, and it is looked at without a branch per event. All other journeys are left to
-//! [`Rules::attempt`].
+//! of one number, are all that is looked at, and it is looked at without a branch per event. All others are followed event by event.
 
 use super::super::step::Hit;
 use super::{Rules, Ties};
@@ -36,13 +35,18 @@ impl Single {
     }
 
     /// Replaces `hits` by the reported attempt in the events of a journey, which are at different times and may reach the first `most`
-    /// steps alone. False if it takes another way to tell.
+    /// steps alone.
     #[inline]
-    pub fn attempt(&self, events: &[Code], times: &[i64], most: usize, hits: &mut Vec<Hit>) -> bool {
+    pub fn attempt(&self, events: &[Code], times: &[i64], most: usize, hits: &mut Vec<Hit>) {
         hits.clear();
-        if events.len() > Places::BITS as usize {
-            return false;
+        if events.len() > Places::BITS as usize || !self.by_places(events, times, most, hits) {
+            self.by_events(events, times, most, hits);
         }
+    }
+
+    /// False if it takes more than the places to tell.
+    #[inline]
+    fn by_places(&self, events: &[Code], times: &[i64], most: usize, hits: &mut Vec<Hit>) -> bool {
         let mut places: [Places; STEPS + 1] = [0; STEPS + 1];
         for (at, &event) in events.iter().enumerate() {
             places[usize::from(self.step_of[event as usize]) & STEPS] |= 1 << at;
@@ -76,6 +80,37 @@ impl Single {
             later = behind(at);
         }
         true
+    }
+
+    #[inline(never)]
+    fn by_events(&self, events: &[Code], times: &[i64], most: usize, hits: &mut Vec<Hit>) {
+        // By number of steps done: where the latest attempt that has done them begins.
+        let mut begins = [None; STEPS + 1];
+        let (mut depth, mut first) = (0, 0);
+        for (at, &event) in events.iter().enumerate() {
+            let step = usize::from(self.step_of[event as usize]) & STEPS;
+            let begin = match step {
+                0 => None,
+                1 => Some(at),
+                _ => begins[step - 1].filter(|&begin: &usize| times[at] - times[begin] <= self.window),
+            };
+            let Some(begin) = begin else { continue };
+            begins[step] = Some(begin);
+            if step > depth {
+                (depth, first) = (step, begin);
+            }
+            if depth == most {
+                break;
+            }
+        }
+        for (event, at) in events[first..].iter().zip(first..) {
+            if hits.len() == depth {
+                return;
+            }
+            if usize::from(self.step_of[*event as usize]) == hits.len() + 1 {
+                hits.push(Hit { time: times[at], mask: 1 << hits.len(), at: at as u32 });
+            }
+        }
     }
 }
 

@@ -126,11 +126,8 @@ proptest! {
         let least = hits.iter().fold(0, |union, hit| union | hit.mask).trailing_ones() as usize;
         for most in [least, steps.len()] {
             let mut found = Vec::new();
-            if single.attempt(&codes, &times, most, &mut found) {
-                prop_assert_eq!(found.iter().map(|hit| hit.at).collect::<Vec<_>>(), &expected[..]);
-            } else {
-                prop_assert!(events.len() > 64 || window.is_some());
-            }
+            single.attempt(&codes, &times, most, &mut found);
+            prop_assert_eq!(found.iter().map(|hit| hit.at).collect::<Vec<_>>(), &expected[..]);
         }
     }
 
