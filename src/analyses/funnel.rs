@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain};
-use super::step::{Hit, Hop, Matcher, Step, StepsSpec};
+use super::step::{Hit, Hop, HopKind, Matcher, Step, StepsSpec};
 use super::steps::{Rules, Single, Ties, Work as Matching};
 use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
@@ -31,7 +31,7 @@ pub use report::{FunnelReport, StepRow};
 #[command(next_help_heading = "Question")]
 pub struct FunnelSpec {
     /// The steps: names of events, /globs of pages, node(NAME), alternatives (a | b), conditions purchase{value > 0}; `>` is
-    /// eventually, `>>` is directly next
+    /// eventually, `>>` is directly next, `>[10m]` and `>>[10m]` within this time of the step before
     #[arg(long, value_name = "STEPS")]
     pub steps: Option<StepsSpec>,
     /// The hops between the steps of a list, in a job file.
@@ -128,7 +128,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
         if steps.len() > 64 {
             return Err(Error::question(format!("a funnel has at most 64 steps, not {}", steps.len())));
         }
-        let direct = hops.contains(&Hop::Directly);
+        let direct = hops.iter().any(|hop| hop.kind == HopKind::Directly);
         let ties = self.ties.unwrap_or(if direct { Ties::Arrival } else { Ties::Any });
         if direct && ties == Ties::Any {
             return Err(Error::question("a funnel with `>>` cannot use equal times in any order")
@@ -228,13 +228,13 @@ impl Question for Funnel {
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let unit = self.common.unit(self.grain, names)?;
-        let direct = self.hops.iter().enumerate().filter(|(_, hop)| **hop == Hop::Directly);
+        let direct = self.hops.iter().enumerate().filter(|(_, hop)| hop.kind == HopKind::Directly);
         let window = match self.window {
             Window::Of(span) => Some(span.0),
             Window::Session | Window::None => None,
         };
-        let rules =
-            Rules { steps: self.steps.len(), direct: direct.map(|(at, _)| 2u64 << at).sum(), window, ties: self.ties };
+        let direct = direct.map(|(at, _)| 2u64 << at).sum();
+        let rules = Rules { steps: self.steps.len(), direct, limits: self.limits(), window, ties: self.ties };
         let views = &self.common.conventions.page_views;
         let matcher = Matcher::new(&self.steps, &self.common.nodes, views, names, notes)?;
         let entered = self.entered.bind(names.zone)?;
@@ -257,9 +257,16 @@ impl Question for Funnel {
 impl Funnel {
     /// The steps with their hops.
     fn text(&self) -> String {
-        let hops = self.hops.iter().map(|hop| if *hop == Hop::Directly { " >> " } else { " > " });
         let first = self.steps[0].to_string();
-        hops.zip(&self.steps[1..]).fold(first, |text, (hop, step)| text + hop + &step.to_string())
+        self.hops.iter().zip(&self.steps[1..]).fold(first, |text, (hop, step)| format!("{text} {hop} {step}"))
+    }
+
+    /// For each step the limit of the hop into it; none at all if no hop has one.
+    fn limits(&self) -> Vec<Option<i64>> {
+        if self.hops.iter().all(|hop| hop.limit.is_none()) {
+            return Vec::new();
+        }
+        [None].into_iter().chain(self.hops.iter().map(|hop| hop.limit.map(|limit| limit.0))).collect()
     }
 }
 

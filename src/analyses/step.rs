@@ -1,18 +1,20 @@
 //! One step of a funnel: as written, and as a table of masks over the names of a run.
 //!
 //! ```text
-//! steps = step (hop step)*        hop = '>' | '>>'
+//! steps = step (hop step)*        hop = ('>' | '>>') ['[' duration ']']
 //! step  = alternative | '(' alternative ('|' alternative)* ')'
 //! alternative = (name | /glob | node(name)) ['{' condition (',' condition)* '}']
 //! condition   = column ('=' | '!=' | '<' | '<=' | '>' | '>=') literal
 //! ```
 //! Names with blanks or signs are quoted, with `'` or `"`. A bare name may stand for a step that the job has named.
 
+mod hop;
 mod long;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub use hop::{Hop, HopKind};
 pub use long::StepsSpec;
 
 use super::Notes;
@@ -20,15 +22,7 @@ use super::named::NamedSteps;
 use crate::error::{Error, Result, nearest};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Comparison, Condition, EventSet, Journey, Names, Needs, NodeRule, PageViews, Visitor, glob};
-
-/// How a step follows the one before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hop {
-    /// `>`: at the same time or later, whatever lies between.
-    Eventually,
-    /// `>>`: the very next event of the journey.
-    Directly,
-}
+use crate::units::Span;
 
 /// A step: an event fills it if one of the alternatives fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,15 +132,21 @@ impl<'a> Parser<'a> {
     }
 
     fn hop(&mut self) -> Result<Hop> {
-        let hop = match (self.eat(">>"), self.eat(">")) {
-            (true, _) => Hop::Directly,
-            (_, true) => Hop::Eventually,
+        let kind = match (self.eat(">>"), self.eat(">")) {
+            (true, _) => HopKind::Directly,
+            (_, true) => HopKind::Eventually,
             _ => return Err(self.wrong("'>' or '>>'")),
         };
-        if self.rest().starts_with('[') {
-            return Err(self.later("the limit of a hop"));
-        }
-        Ok(hop)
+        let limit = if self.eat("[") { Some(self.limit()?) } else { None };
+        Ok(Hop { kind, limit })
+    }
+
+    fn limit(&mut self) -> Result<Span> {
+        let rest = self.rest();
+        let end = rest.find(']').ok_or_else(|| self.wrong("']' behind the limit of a hop"))?;
+        self.at += end + 1;
+        let within = |error: Error| error.within(format!("in the steps {:?}: the limit of a hop", self.text));
+        rest[..end].parse().map_err(within)
     }
 
     fn step(&mut self) -> Result<Step> {
@@ -527,7 +527,11 @@ mod tests {
 
     #[test]
     fn steps_and_hops_are_read() {
-        use Hop::*;
+        use HopKind::*;
+        let names = |text| {
+            let (steps, hops) = names(text);
+            (steps, hops.iter().map(|hop| hop.kind).collect::<Vec<_>>())
+        };
         assert_eq!(names("a"), (vec!["a".into()], vec![]));
         assert_eq!(
             names("a>b >> /c/*  > node( 'd e' )"),
@@ -540,6 +544,16 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_hops_are_read() {
+        let hops = names("a >[10m] b >> [ 1h30m ] c > d").1;
+        assert_eq!(hops.iter().map(ToString::to_string).collect::<Vec<_>>(), [">[10m]", ">>[1h30m]", ">"]);
+        assert_eq!(
+            hops.iter().map(|hop| hop.limit.map(|limit| limit.0)).collect::<Vec<_>>(),
+            [Some(600_000_000), Some(5_400_000_000), None]
+        );
+    }
+
+    #[test]
     fn conditions_are_read() {
         let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}", &NamedSteps::default()).unwrap();
         let conditions: Vec<String> = steps[0].alternatives[0].conditions.iter().map(ToString::to_string).collect();
@@ -548,11 +562,25 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_an_example() {
-        for text in ["", "a >", "> a", "a b", "(a | b", "a{price}", "a{price > }", "'a", "node(a", "a > > b"] {
+        for text in [
+            "",
+            "a >",
+            "> a",
+            "a b",
+            "(a | b",
+            "a{price}",
+            "a{price > }",
+            "'a",
+            "node(a",
+            "a > > b",
+            "a >[10m b",
+            "a >[10] b",
+            "a >[] b",
+        ] {
             let error = parse(text, &NamedSteps::default()).unwrap_err();
             assert!(error.advice().is_some(), "{text}: {error}");
         }
-        for text in ["a >[10m] b", "a > b? > c", "(a & b)", "first(a)"] {
+        for text in ["a > b? > c", "(a & b)", "first(a)"] {
             assert!(
                 parse(text, &NamedSteps::default()).unwrap_err().to_string().contains("cannot be asked yet"),
                 "{text}"

@@ -9,15 +9,20 @@
 //! worse: it leaves more of the window and was reached no later. An instant with several events is taken as a whole; only where its
 //! events fit several steps each is a matching needed. O(events × steps) otherwise.
 //!
+//! **Limits of hops.** Where a hop has a limit, a later start is no better if it got there earlier: so all attempts are kept of which none
+//! started later and got there later. Each is put in and taken out once.
+//!
 //! **Direct hops.** A funnel with `>>` asks what comes next in the journey order, so it uses that order throughout, inside an instant
 //! too ([`Ties::Arrival`]).
 //!
 //! **The short way.** [`Single`] gives the same attempt where every event fits one step at most and no two events share an instant.
 
+mod levels;
 mod single;
 
 use serde::{Deserialize, Serialize};
 
+use self::levels::{Levels, NONE};
 use super::step::Hit;
 pub use single::Single;
 
@@ -38,19 +43,19 @@ pub struct Rules {
     pub steps: usize,
     /// One bit per step that must be the very next event after the step before; needs [`Ties::Arrival`].
     pub direct: u64,
+    /// For each step the longest time from the step before, in µs; empty if no hop has a limit.
+    pub limits: Vec<Option<i64>>,
     /// The longest time from the first step to the last, in µs.
     pub window: Option<i64>,
     pub ties: Ties,
 }
 
-/// No attempt has got so far.
-const NONE: i64 = i64::MIN;
-
 /// One thread's scratch.
 #[derive(Debug, Default)]
 pub struct Work {
-    /// By number of steps done: the latest first step of an attempt that has done them.
-    latest: Vec<i64>,
+    /// The attempts that have done so many steps.
+    levels: Levels,
+    /// By number of steps done: the latest first step of an attempt that has done them before the instant at hand.
     before: Vec<i64>,
     /// The same for attempts whose last event is the journey's previous one.
     direct: Vec<i64>,
@@ -60,6 +65,8 @@ pub struct Work {
     /// The hits of the reported attempt, one per step reached.
     attempt: Vec<u32>,
     feasible: Vec<u64>,
+    /// By step: when the next event is that may fill it in an attempt that ends well.
+    nearest: Vec<i64>,
 }
 
 /// How deep the deepest attempts go, and between which times the reported one lies.
@@ -88,7 +95,8 @@ impl Rules {
         let from = start + hits[start..].iter().take_while(|hit| hit.time < best.first).count();
         let to = from + hits[from..].iter().take_while(|hit| hit.time <= best.last).count();
         match self.ties {
-            Ties::Any => trace_any(&hits[from..to], best.depth, from as u32, work),
+            Ties::Any if self.limits.is_empty() => trace_any(&hits[from..to], best.depth, from as u32, work),
+            Ties::Any => self.trace_limited(&hits[from..to], best.depth, from as u32, work),
             Ties::Arrival => self.trace_ordered(&hits[from..to], best, from as u32, work),
         }
         &work.attempt
@@ -99,20 +107,25 @@ impl Rules {
         first != NONE && self.window.is_none_or(|window| time - first <= window)
     }
 
+    /// Whether a step may come at `time` after the one before it at `before`.
+    #[inline]
+    fn within_limit(&self, step: usize, before: i64, time: i64) -> bool {
+        self.limits.get(step).copied().flatten().is_none_or(|limit| time - before <= limit)
+    }
+
     fn best_any(&self, hits: &[Hit], most: usize, work: &mut Work) -> Best {
-        work.latest.clear();
-        work.latest.resize(self.steps + 1, NONE);
+        work.levels.begin(self.steps, &self.limits);
         let mut best = Best { depth: 0, first: 0, last: 0 };
         let mut at = 0;
         while let Some(&Hit { time, mask, .. }) = hits.get(at) {
             let count = instant(&hits[at..]).len();
             let reached = match count {
-                1 => self.one(time, mask, &mut work.latest),
+                1 => self.one(time, mask, &mut work.levels),
                 _ => self.several(&hits[at..at + count], work),
             };
             at += count;
             if reached > best.depth {
-                best = Best { depth: reached, first: work.latest[reached], last: time };
+                best = Best { depth: reached, first: work.levels.latest(reached), last: time };
             }
             if reached == most {
                 break;
@@ -123,16 +136,15 @@ impl Rules {
 
     /// Takes in an instant with one event; says which depth was reached by it.
     #[inline]
-    fn one(&self, time: i64, mut mask: u64, latest: &mut [i64]) -> usize {
+    fn one(&self, time: i64, mut mask: u64, levels: &mut Levels) -> usize {
         let mut reached = 0;
         // From the last step down, so that the event fills one step of an attempt only.
         while mask != 0 {
             let step = 63 - mask.leading_zeros() as usize;
             mask ^= 1 << step;
-            let first = if step == 0 { time } else { latest[step] };
+            let first = if step == 0 { time } else { levels.before(step, time) };
             if self.fits(first, time) {
-                // Never earlier than what is known: an attempt that has done more steps has also done fewer.
-                latest[step + 1] = first;
+                levels.put(step + 1, first, time);
                 reached = reached.max(step + 1);
             }
         }
@@ -141,31 +153,30 @@ impl Rules {
 
     /// Takes in an instant with several events, usable in any order; says which depth was reached by it.
     fn several(&self, instant: &[Hit], work: &mut Work) -> usize {
-        let Work { latest, before, matching, crowd, .. } = work;
-        before.clone_from(latest);
+        let Work { levels, before, matching, crowd, .. } = work;
         let instant = thin(instant, self.steps, crowd);
         let (time, union) = (instant[0].time, instant.iter().fold(0, |union, hit| union | hit.mask));
+        before.clear();
+        before.extend((0..self.steps).map(|done| if done == 0 { time } else { levels.before(done, time) }));
         let single = instant.iter().all(|hit| hit.mask.is_power_of_two());
         let mut reached = 0;
-        for (done, &known) in before.iter().enumerate().take(self.steps) {
-            let first = if done == 0 { time } else { known };
+        for (done, &first) in before.iter().enumerate() {
             if union >> done & 1 == 0 || !self.fits(first, time) {
                 continue;
             }
             let most = done + (union >> done).trailing_ones() as usize;
             let end = if single { most } else { matching.extend(instant, done, most) };
-            for latest in &mut latest[done + 1..=end] {
-                *latest = (*latest).max(first);
-            }
+            (done + 1..=end).for_each(|done| levels.put(done, first, time));
             reached = reached.max(end);
         }
         reached
     }
 
     fn best_ordered(&self, hits: &[Hit], most: usize, work: &mut Work) -> Best {
-        for levels in [&mut work.latest, &mut work.direct, &mut work.next] {
-            levels.clear();
-            levels.resize(self.steps + 1, NONE);
+        work.levels.begin(self.steps, &self.limits);
+        for latest in [&mut work.direct, &mut work.next] {
+            latest.clear();
+            latest.resize(self.steps + 1, NONE);
         }
         let mut best = Best { depth: 0, first: 0, last: 0 };
         let mut previous = None;
@@ -173,14 +184,16 @@ impl Rules {
             if best.depth == most && hit.time > best.last {
                 break;
             }
-            let adjacent = previous.is_some_and(|at: u32| at + 1 == hit.at);
-            previous = Some(hit.at);
+            let adjacent = previous.filter(|before: &Hit| before.at + 1 == hit.at);
+            previous = Some(*hit);
             work.next.fill(NONE);
             for step in bits(hit.mask) {
                 let first = match step {
                     0 => hit.time,
-                    _ if self.direct >> step & 1 == 0 => work.latest[step],
-                    _ if adjacent => work.direct[step],
+                    _ if self.direct >> step & 1 == 0 => work.levels.before(step, hit.time),
+                    _ if adjacent.is_some_and(|before| self.within_limit(step, before.time, hit.time)) => {
+                        work.direct[step]
+                    }
                     _ => NONE,
                 };
                 if self.fits(first, hit.time) {
@@ -188,8 +201,8 @@ impl Rules {
                     best = best.or_later(step + 1, first, hit.time);
                 }
             }
-            for (latest, next) in work.latest.iter_mut().zip(&work.next) {
-                *latest = (*latest).max(*next);
+            for (done, &first) in work.next.iter().enumerate().filter(|(_, first)| **first != NONE) {
+                work.levels.put(done, first, hit.time);
             }
             std::mem::swap(&mut work.direct, &mut work.next);
         }
@@ -201,8 +214,12 @@ impl Rules {
     /// Backwards: which steps each hit can fill in an attempt that ends well. Forwards: for each step the first hit that can. Since no
     /// attempt fills any step by an earlier hit, these are also the earliest times.
     fn trace_ordered(&self, hits: &[Hit], best: Best, base: u32, work: &mut Work) {
-        let Work { feasible, attempt, .. } = work;
-        self.feasible(hits, best, feasible);
+        let Work { feasible, nearest, attempt, .. } = work;
+        if self.limits.is_empty() {
+            self.feasible(hits, best, feasible);
+        } else {
+            self.feasible_in_time(hits, best, feasible, nearest);
+        }
         let mut from = 0;
         for step in 0..best.depth {
             let fits = |at: &usize| feasible[*at] >> step & 1 != 0 && (step > 0 || hits[*at].time == best.first);
@@ -229,6 +246,79 @@ impl Rules {
             next = (feasible[at], hit.at);
         }
     }
+
+    /// The same where hops have limits. Of the hits that can fill the next step the nearest is the one that is there in time, if any is.
+    fn feasible_in_time(&self, hits: &[Hit], best: Best, feasible: &mut Vec<u64>, nearest: &mut Vec<i64>) {
+        feasible.clear();
+        feasible.resize(hits.len(), 0);
+        nearest.clear();
+        nearest.resize(best.depth + 1, NONE);
+        for (at, hit) in hits.iter().enumerate().rev() {
+            let next = hits.get(at + 1).filter(|next| next.at == hit.at + 1);
+            let goes_on = |step: usize, nearest: &[i64], feasible: &[u64]| match next {
+                _ if step == best.depth => hit.time == best.last,
+                _ if self.direct >> step & 1 == 0 => {
+                    nearest[step] != NONE && self.within_limit(step, hit.time, nearest[step])
+                }
+                Some(next) => feasible[at + 1] >> step & 1 != 0 && self.within_limit(step, hit.time, next.time),
+                None => false,
+            };
+            let steps = bits(hit.mask & u64::MAX >> (64 - best.depth));
+            feasible[at] =
+                steps.filter(|step| goes_on(step + 1, nearest, feasible)).fold(0, |all, step| all | 1 << step);
+            bits(feasible[at]).for_each(|step| nearest[step] = hit.time);
+        }
+    }
+
+    /// As [`trace_any`], where hops have limits: an event that comes early may leave too long a hop to the next one.
+    ///
+    /// Backwards, instant by instant: how many steps may be done when it is over, in an attempt that ends well. Forwards: at the first
+    /// instant that can fill the next step of such an attempt, as many steps as such an attempt can have done.
+    fn trace_limited(&self, hits: &[Hit], depth: usize, base: u32, work: &mut Work) {
+        let Work { matching, attempt, crowd, feasible, nearest, .. } = work;
+        let instants: Vec<&[Hit]> = hits.chunk_by(|a, b| a.time == b.time).collect();
+        // One bit for each number of steps that may be done, 1 lowest.
+        feasible.clear();
+        feasible.resize(instants.len(), 0);
+        nearest.clear();
+        nearest.resize(depth, NONE);
+        for (number, instant) in instants.iter().enumerate().rev() {
+            let time = instant[0].time;
+            let goes_on = |done: usize| nearest[done] != NONE && self.within_limit(done, time, nearest[done]);
+            let last = if number + 1 == instants.len() { 1 << (depth - 1) } else { 0 };
+            feasible[number] = (1..depth).filter(|&done| goes_on(done)).fold(last, |all, done| all | 1 << (done - 1));
+            let kept = thin(instant, depth, crowd);
+            for (done, nearest) in nearest.iter_mut().enumerate() {
+                if most_done(feasible[number], done, || matching.extend(kept, done, depth)).is_some() {
+                    *nearest = time;
+                }
+            }
+        }
+        let mut here = base;
+        for (instant, &feasible) in instants.iter().zip(&*feasible) {
+            let done = attempt.len();
+            if done == depth {
+                return;
+            }
+            let kept = thin(instant, depth, crowd);
+            if let Some(end) = most_done(feasible, done, || matching.extend(kept, done, depth)) {
+                let index = |hit: &Hit| here + instant.partition_point(|other| other.at < hit.at) as u32;
+                // What fills them is found anew: of the events that `extend` chose others may be earlier.
+                matching.earliest(kept, done, end, |hit| attempt.push(index(hit)));
+            }
+            here += instant.len() as u32;
+        }
+    }
+}
+
+/// The greatest number of steps that is among the `feasible` ones and above `done`, but not above what an instant can fill.
+fn most_done(feasible: u64, done: usize, fill: impl FnOnce() -> usize) -> Option<usize> {
+    let above = feasible >> done << done;
+    if above == 0 {
+        return None;
+    }
+    let fillable = (0..fill()).rev().find(|count| above >> count & 1 != 0)?;
+    Some(fillable + 1)
 }
 
 impl Best {

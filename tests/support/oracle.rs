@@ -98,11 +98,13 @@ pub enum Ties {
     Arrival,
 }
 
-/// The plain definition of section 4. `hops[i]` leads from step i to step i + 1; no window means no limit.
+/// The plain definition of section 4. `hops[i]` leads from step i to step i + 1, within `limits[i]` if there is one; no
+/// window means no limit of the whole.
 #[derive(Clone, Debug)]
 pub struct Funnel {
     pub steps: Vec<Step>,
     pub hops: Vec<Hop>,
+    pub limits: Vec<Option<i64>>,
     pub window: Option<i64>,
     pub ties: Ties,
 }
@@ -149,7 +151,9 @@ fn may_follow(funnel: &Funnel, journey: &[Event], attempt: &[usize], next: usize
         (Hop::Eventually, Ties::Any) => time(next) >= time(last),
         (Hop::Eventually, Ties::Arrival) => next > last,
     };
-    in_window && in_order && !attempt.contains(&next)
+    let in_limit =
+        funnel.limits.get(attempt.len() - 1).copied().flatten().is_none_or(|limit| time(next) - time(last) <= limit);
+    in_window && in_limit && in_order && !attempt.contains(&next)
 }
 
 // ---------------------------------------------------------------- nodes, transitions, flow (sections 3 and 5)
@@ -537,7 +541,7 @@ mod tests {
                 names => steps.push(Step::Any(names.split('|').map(String::from).collect())),
             }
         }
-        Funnel { steps, hops, window, ties }
+        Funnel { steps, hops, limits: Vec::new(), window, ties }
     }
 
     fn attempt(steps: &str, window: Option<i64>, journey: &str) -> Vec<usize> {

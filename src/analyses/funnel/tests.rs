@@ -146,18 +146,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_funnel_equals_the_oracle(log in logs(), sessions in any::<bool>(), direct in any::<bool>()) {
+    fn a_funnel_equals_the_oracle(log in logs(), sessions in any::<bool>(), direct in any::<bool>(), seconds in prop::option::of(0..9i64)) {
+        let limit = seconds.map(|seconds| seconds * 1_000_000);
         let hop = if direct { oracle::Hop::Directly } else { oracle::Hop::Eventually };
         let any = |names: &[&str]| oracle::Step::Any(names.iter().map(ToString::to_string).collect());
         let reference = oracle::Funnel {
             steps: vec![any(&["A"]), any(&["B", "C"]), any(&["A", "B"])],
             hops: vec![oracle::Hop::Eventually, hop],
+            limits: vec![None, limit],
             window: Some(20_000_000),
             ties: if direct { oracle::Ties::Arrival } else { oracle::Ties::Any },
         };
-        let text = if direct { "A > (B | C) >> (A | B)" } else { "A > (B | C) > (A | B)" };
+        let hop = if direct { ">>" } else { ">" };
+        let hop = seconds.map_or(hop.to_owned(), |seconds| format!("{hop}[{seconds}s]"));
+        let text = format!("A > (B | C) {hop} (A | B)");
         let shared = if sessions { json!({"grain": "session", "timeout": "10s"}) } else { json!({}) };
-        let (report, _) = ask(&*funnel(text, "20s", shared), &log);
+        let (report, _) = ask(&*funnel(&text, "20s", shared), &log);
         let (counts, times) = expected(&log, &reference, sessions);
         prop_assert_eq!(entered(&report), counts.clone());
         for (step, row) in report["steps"].as_array().unwrap().iter().enumerate().skip(1).filter(|(step, _)| counts[*step] > 0) {

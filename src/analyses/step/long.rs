@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::{Alternative, Hop, NamedSteps, SIGNS, Step, What, parse};
+use super::{Alternative, Hop, HopKind, NamedSteps, SIGNS, Step, What, parse};
 use crate::analyses::common::{from_table, one_or_many};
 use crate::error::{Error, Result};
 use crate::frame::Expression;
 use crate::journeys::{Condition, glob};
+use crate::units::Span;
 
 /// Steps as written: a text, or in a job file a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ struct LongStep {
 #[serde(default, deny_unknown_fields)]
 struct LongHop {
     kind: String,
-    within: Option<String>,
+    within: Option<Span>,
 }
 
 impl StepsSpec {
@@ -76,7 +77,7 @@ impl StepsSpec {
         let step = |(at, step): (usize, &Value)| one(step, named).map_err(|error| within(at, error));
         let steps = list.iter().enumerate().map(step).collect::<Result<Vec<_>>>()?;
         if hops.is_empty() {
-            let hops = vec![Hop::Eventually; steps.len() - 1];
+            let hops = vec![Hop::EVENTUALLY; steps.len() - 1];
             return Ok((steps, hops));
         }
         if hops.len() + 1 != steps.len() {
@@ -166,17 +167,15 @@ fn hop(value: &Value) -> Result<Hop> {
         Value::Table(table) => from_table(table.clone())?,
         other => return Err(Error::question(format!("{other} is no hop")).hint(HOPS)),
     };
-    if written.within.is_some() {
-        return Err(Error::question("the limit of a hop cannot be asked yet"));
-    }
-    match written.kind.as_str() {
-        "eventually" => Ok(Hop::Eventually),
-        "directly" => Ok(Hop::Directly),
-        other => Err(Error::question(format!("{other:?} is no kind of hop")).hint(HOPS)),
-    }
+    let kind = match written.kind.as_str() {
+        "eventually" => HopKind::Eventually,
+        "directly" => HopKind::Directly,
+        other => return Err(Error::question(format!("{other:?} is no kind of hop")).hint(HOPS)),
+    };
+    Ok(Hop { kind, limit: written.within })
 }
 
-const HOPS: &str = "a hop is \"eventually\" or \"directly\"";
+const HOPS: &str = "a hop is \"eventually\" or \"directly\", or with a limit { kind = \"directly\", within = \"10m\" }";
 
 #[cfg(test)]
 mod tests {
@@ -193,11 +192,11 @@ mod tests {
     fn a_list_reads_like_its_text() {
         let (long, hops) = steps(
             r#"steps = [{ event = "visit us" }, { any = ["signup", "/join/*"] }, "buy{price > 3}", { node = "X" }]
-               hops = ["eventually", { kind = "directly" }, "eventually"]"#,
+               hops = ["eventually", { kind = "directly", within = "90s" }, "eventually"]"#,
         )
         .unwrap();
         let (short, short_hops) =
-            parse("'visit us' > (signup | /join/*) >> buy{price > 3} > node(X)", &NamedSteps::default()).unwrap();
+            parse("'visit us' > (signup | /join/*) >>[90s] buy{price > 3} > node(X)", &NamedSteps::default()).unwrap();
         assert_eq!((long, hops), (short, short_hops));
     }
 
@@ -210,7 +209,7 @@ mod tests {
         .unwrap();
         let names: Vec<String> = steps.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["sql(revenue > 10)", "buy{n = 1}", "all"]);
-        assert_eq!(hops, [Hop::Eventually; 2]);
+        assert_eq!(hops, [Hop::EVENTUALLY; 2]);
         assert!(steps.iter().all(|step| step.alternatives[0].conditions.len() == 1));
     }
 
@@ -225,7 +224,10 @@ mod tests {
             ("steps = [{ event = \"a\", node = \"b\" }]", "only one of"),
             ("steps = [{ event = \"a\", optional = true }]", "cannot be asked yet"),
             ("steps = [{ sql = \"COUNT(*) > 1\" }]", "step 1: "),
-            ("steps = [\"a\", \"b\"]\nhops = [{ kind = \"directly\", within = \"10m\" }]", "hop 1: the limit"),
+            (
+                "steps = [\"a\", \"b\"]\nhops = [{ kind = \"directly\", within = \"ten\" }]",
+                "hop 1: \"ten\" is not a duration",
+            ),
             ("steps = [\"a\", \"b\"]\nhops = [\"never\"]", "no kind of hop"),
             ("steps = [\"a\", \"b\"]\nhops = [\"directly\", \"directly\"]", "2 steps have 1 hops"),
         ] {

@@ -23,11 +23,11 @@ const STEPS: usize = 15;
 type Places = u64;
 
 impl Single {
-    /// For steps by event code, one bit per step. Nothing if there are too many, if an event fits several, or if the order of arrival
-    /// matters.
+    /// For steps by event code, one bit per step. Nothing if there are too many, if an event fits several, if a hop has a limit, or if the
+    /// order of arrival matters.
     pub fn new(rules: &Rules, by_event: &[u64]) -> Option<Single> {
         let several = by_event.iter().any(|mask| mask.count_ones() > 1);
-        if rules.ties != Ties::Any || rules.steps > STEPS || several {
+        if rules.ties != Ties::Any || !rules.limits.is_empty() || rules.steps > STEPS || several {
             return None;
         }
         let step_of = by_event.iter().map(|mask| (u64::BITS - mask.leading_zeros()) as u8).collect();

@@ -26,7 +26,7 @@ fn attempt(rules: &Rules, journey: &[Event], steps: &[oracle::Step], work: &mut 
 fn plain(text: &str, window: Option<i64>, events: &str) -> Vec<usize> {
     let steps = steps(text);
     let window = window.map(|seconds| seconds * 1_000_000);
-    let rules = Rules { steps: steps.len(), direct: 0, window, ties: Ties::Any };
+    let rules = Rules { steps: steps.len(), direct: 0, limits: Vec::new(), window, ties: Ties::Any };
     attempt(&rules, &visitor("v", events), &steps, &mut Work::default())
 }
 
@@ -55,16 +55,48 @@ fn one_event_fills_one_step() {
 fn equal_times_may_be_used_in_any_order() {
     assert_eq!(plain("A B C", None, "C@5 B@5 A@5"), [2, 1, 0]);
     assert_eq!(plain("A B", None, "B@5 A@5"), [1, 0]);
-    let ordered = Rules { steps: 2, direct: 0, window: None, ties: Ties::Arrival };
+    let ordered = Rules { steps: 2, direct: 0, limits: Vec::new(), window: None, ties: Ties::Arrival };
     assert_eq!(attempt(&ordered, &visitor("v", "B@5 A@5"), &steps("A B"), &mut Work::default()), [1]);
 }
 
 #[test]
 fn a_direct_hop_wants_the_very_next_event() {
-    let rules = Rules { steps: 2, direct: 0b10, window: None, ties: Ties::Arrival };
+    let rules = Rules { steps: 2, direct: 0b10, limits: Vec::new(), window: None, ties: Ties::Arrival };
     let run = |events| attempt(&rules, &visitor("v", events), &steps("A B"), &mut Work::default());
     assert_eq!(run("A@0 C@1 B@2"), [0]);
     assert_eq!(run("A@0 C@1 B@2 A@3 B@4"), [3, 4]);
+}
+
+#[test]
+fn a_hop_with_a_limit_takes_the_step_that_is_near_enough() {
+    let within = |limits: &[Option<i64>], text: &str, events: &str| {
+        let steps = steps(text);
+        let limits = limits.iter().map(|limit| limit.map(|seconds| seconds * 1_000_000)).collect();
+        let rules = Rules { steps: steps.len(), direct: 0, limits, window: None, ties: Ties::Any };
+        attempt(&rules, &visitor("v", events), &steps, &mut Work::default())
+    };
+    assert_eq!(within(&[None, Some(5)], "A B", "A@0 B@5"), [0, 1], "the far edge counts");
+    assert_eq!(within(&[None, Some(5)], "A B", "A@0 B@6"), [0]);
+    assert_eq!(within(&[None, Some(5)], "A B", "A@0 A@3 B@8"), [1, 2], "the first A is too early");
+    assert_eq!(within(&[None, None, Some(2)], "A B C", "A@0 B@1 B@5 C@6"), [0, 2, 3], "the first B is too early");
+    // The A that starts last got to B too early for C; the one before it waits for the second B.
+    assert_eq!(within(&[None, Some(9), Some(2)], "A B C", "A@0 B@1 A@2 B@3 B@8 C@10"), [2, 4, 5]);
+    assert_eq!(within(&[None, Some(7), Some(2)], "A B C", "A@1 A@2 B@3 B@8 C@10 C@11"), [1, 3, 4]);
+    assert_eq!(within(&[None, Some(0), Some(0)], "A B C", "C@5 B@5 A@5 C@6"), [2, 1, 0], "an instant takes no time");
+}
+
+#[test]
+fn limits_make_long_journeys_no_trap() {
+    let events: Vec<String> = (0..100_000).map(|n| format!("{}@{n}", ["A", "B", "C"][n % 3])).collect();
+    let events = visitor("v", &events.join(" "));
+    let steps = steps(&["ABC"; 30].join(" "));
+    for ties in [Ties::Any, Ties::Arrival] {
+        let rules = Rules { steps: 30, direct: 0, limits: vec![Some(50_000_000_000); 30], window: None, ties };
+        assert_eq!(attempt(&rules, &events, &steps, &mut Work::default()), (0..30).collect::<Vec<_>>());
+        // Nothing comes near enough: every event opens an attempt that waits for the end.
+        let never = Rules { limits: vec![Some(0); 30], ..rules };
+        assert_eq!(attempt(&never, &events, &steps, &mut Work::default()), [0]);
+    }
 }
 
 #[test]
@@ -90,6 +122,17 @@ fn journeys() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+/// For each step the limit of the hop into it, if it has one, in µs; half of the time none has.
+fn some_limits() -> impl Strategy<Value = Vec<Option<i64>>> {
+    let limit = prop::option::of((0..5i64).prop_map(|seconds| seconds * 1_000_000));
+    prop_oneof![Just(vec![None; 5]), prop::collection::vec(limit, 5)]
+}
+
+/// The same for so many steps as the rules have it.
+fn limited(limits: &[Option<i64>], steps: usize) -> Vec<Option<i64>> {
+    if limits[1..steps].iter().all(Option::is_none) { Vec::new() } else { limits[..steps].to_vec() }
+}
+
 fn some_steps() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(vec!["A", "B", "C", "AB", "BC", "ABC"]), 1..5)
         .prop_map(|steps| steps.join(" "))
@@ -99,12 +142,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn the_plain_attempt_equals_exhaustive_search(journey in journeys(), text in some_steps(), window in prop::option::of(0..8i64)) {
+    fn the_plain_attempt_equals_exhaustive_search(journey in journeys(), text in some_steps(), limits in some_limits(), window in prop::option::of(0..8i64)) {
         let steps = steps(&text);
         let window = window.map(|seconds| seconds * 1_000_000);
-        let rules = Rules { steps: steps.len(), direct: 0, window, ties: Ties::Any };
+        let rules = Rules { steps: steps.len(), direct: 0, limits: limited(&limits, steps.len()), window, ties: Ties::Any };
         let hops = vec![oracle::Hop::Eventually; steps.len() - 1];
-        let funnel = oracle::Funnel { steps: steps.clone(), hops, window, ties: oracle::Ties::Any };
+        let funnel = oracle::Funnel { steps: steps.clone(), hops, limits: limits[1..steps.len()].to_vec(), window, ties: oracle::Ties::Any };
         prop_assert_eq!(attempt(&rules, &journey, &steps, &mut Work::default()), oracle::reported_attempt(&funnel, &journey));
     }
 
@@ -114,7 +157,7 @@ proptest! {
         let times: Vec<i64> = events.iter().scan(0, |time, event| { *time += event.1; Some(*time) }).collect();
         let mut by_event = vec![0u64; 5];
         steps.iter().enumerate().for_each(|(step, &event)| by_event[event as usize] |= 1 << step);
-        let rules = Rules { steps: steps.len(), direct: 0, window, ties: Ties::Any };
+        let rules = Rules { steps: steps.len(), direct: 0, limits: Vec::new(), window, ties: Ties::Any };
         let single = Single::new(&rules, &by_event);
         prop_assert_eq!(single.is_none(), by_event.iter().any(|mask| mask.count_ones() > 1));
         let Some(single) = single else { return Ok(()) };
@@ -132,13 +175,13 @@ proptest! {
     }
 
     #[test]
-    fn direct_hops_equal_exhaustive_search(journey in journeys(), text in some_steps(), direct in any::<u8>(), window in prop::option::of(0..8i64)) {
+    fn direct_hops_equal_exhaustive_search(journey in journeys(), text in some_steps(), limits in some_limits(), direct in any::<u8>(), window in prop::option::of(0..8i64)) {
         let steps = steps(&text);
         let window = window.map(|seconds| seconds * 1_000_000);
-        let rules = Rules { steps: steps.len(), direct: u64::from(direct) & !1, window, ties: Ties::Arrival };
+        let rules = Rules { steps: steps.len(), direct: u64::from(direct) & !1, limits: limited(&limits, steps.len()), window, ties: Ties::Arrival };
         let hop = |step| if rules.direct >> step & 1 == 1 { oracle::Hop::Directly } else { oracle::Hop::Eventually };
         let hops = (1..steps.len()).map(hop).collect();
-        let funnel = oracle::Funnel { steps: steps.clone(), hops, window, ties: oracle::Ties::Arrival };
+        let funnel = oracle::Funnel { steps: steps.clone(), hops, limits: limits[1..steps.len()].to_vec(), window, ties: oracle::Ties::Arrival };
         prop_assert_eq!(attempt(&rules, &journey, &steps, &mut Work::default()), oracle::reported_attempt(&funnel, &journey));
     }
 }

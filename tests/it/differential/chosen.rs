@@ -125,6 +125,7 @@ fn funnels_entered_between_two_dates() {
     let funnel = Funnel {
         steps: steps.map(|name| Step::Name(name.into())).to_vec(),
         hops: vec![Hop::Eventually; 2],
+        limits: Vec::new(),
         window: Some(WINDOW),
         ties: Ties::Any,
     };

@@ -17,7 +17,7 @@ struct Asked {
 
 const DAY: i64 = 1440 * MINUTE;
 
-const FUNNELS: [Asked; 6] = [
+const FUNNELS: [Asked; 8] = [
     Asked {
         steps: "page_view > cart > purchase",
         flags: &["--window", "1d"],
@@ -36,6 +36,20 @@ const FUNNELS: [Asked; 6] = [
     Asked {
         steps: "page_view > page_view > page_view",
         flags: &["--window", "none", "--ties", "arrival"],
+        window: None,
+        ties: Ties::Arrival,
+        sessions: false,
+    },
+    Asked {
+        steps: "page_view >[15m] (cart|A) > purchase",
+        flags: &["--window", "1d"],
+        window: Some(DAY),
+        ties: Ties::Any,
+        sessions: false,
+    },
+    Asked {
+        steps: "(A|B) >>[15m] page_view >[300m] (cart|B)",
+        flags: &["--window", "none"],
         window: None,
         ties: Ties::Arrival,
         sessions: false,
@@ -65,15 +79,19 @@ const FUNNELS: [Asked; 6] = [
 
 impl Asked {
     fn funnel(&self) -> Funnel {
-        let (mut steps, mut hops) = (Vec::new(), Vec::new());
+        let (mut steps, mut hops, mut limits) = (Vec::new(), Vec::new(), Vec::new());
         for word in self.steps.split(' ') {
-            match word {
+            let (hop, limit) = word.split_once('[').unwrap_or((word, ""));
+            if hop.starts_with('>') {
+                limits.push(limit.strip_suffix("m]").map(|minutes| minutes.parse::<i64>().unwrap() * MINUTE));
+            }
+            match hop {
                 ">" => hops.push(Hop::Eventually),
                 ">>" => hops.push(Hop::Directly),
                 names => steps.push(Step::Any(names.trim_matches(['(', ')']).split('|').map(str::to_owned).collect())),
             }
         }
-        Funnel { steps, hops, window: self.window, ties: self.ties }
+        Funnel { steps, hops, limits, window: self.window, ties: self.ties }
     }
 }
 

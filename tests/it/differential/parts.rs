@@ -81,6 +81,7 @@ fn steps_of_a_funnel() {
     let funnel = Funnel {
         steps: ["page_view", "cart", "page_view"].map(|name| Step::Name(name.into())).to_vec(),
         hops: vec![Hop::Eventually; 2],
+        limits: Vec::new(),
         window: None,
         ties: Ties::Any,
     };
