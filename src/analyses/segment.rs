@@ -93,7 +93,7 @@ impl<P> Partial<P> {
         place
     }
 
-    /// Everything that was counted, in no order that means something.
+    /// Everything that was counted, that of all segments first.
     fn parts(&self) -> impl Iterator<Item = &P> {
         [&self.total].into_iter().chain(self.segments.iter().flat_map(|segment| [&segment.whole, &segment.part]))
     }

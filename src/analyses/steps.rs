@@ -9,8 +9,8 @@
 //! worse: it leaves more of the window and was reached no later. An instant with several events is taken as a whole; only where its
 //! events fit several steps each is a matching needed. O(events × steps) otherwise.
 //!
-//! **Limits of hops.** Where a hop has a limit, a later start is no better if it got there earlier: so all attempts are kept of which none
-//! started later and got there later. Each is put in and taken out once.
+//! **Limits of hops.** That stays so where hops have limits: who began later could have come by the same events ([`levels`]). But an event
+//! that comes early may leave too long a hop behind it, so the events of the reported attempt are looked for from its end.
 //!
 //! **Direct hops.** A funnel with `>>` asks what comes next in the journey order, so it uses that order throughout, inside an instant
 //! too ([`Ties::Arrival`]).

@@ -79,7 +79,7 @@ fn a_hop_with_a_limit_takes_the_step_that_is_near_enough() {
     assert_eq!(within(&[None, Some(5)], "A B", "A@0 B@6"), [0]);
     assert_eq!(within(&[None, Some(5)], "A B", "A@0 A@3 B@8"), [1, 2], "the first A is too early");
     assert_eq!(within(&[None, None, Some(2)], "A B C", "A@0 B@1 B@5 C@6"), [0, 2, 3], "the first B is too early");
-    // The A that starts last got to B too early for C; the one before it waits for the second B.
+    // The A that starts last gets to the first B too early for C, and may wait for the second.
     assert_eq!(within(&[None, Some(9), Some(2)], "A B C", "A@0 B@1 A@2 B@3 B@8 C@10"), [2, 4, 5]);
     assert_eq!(within(&[None, Some(7), Some(2)], "A B C", "A@1 A@2 B@3 B@8 C@10 C@11"), [1, 3, 4]);
     assert_eq!(within(&[None, Some(0), Some(0)], "A B C", "C@5 B@5 A@5 C@6"), [2, 1, 0], "an instant takes no time");
