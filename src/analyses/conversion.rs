@@ -228,7 +228,7 @@ impl BoundConversion {
     fn count_session(&self, work: &mut Work, counts: &mut ConversionCounts, session: Journey<'_>, number: usize) {
         self.matcher.hits(session, &mut work.hits);
         let mut met = 0;
-        for &Hit { time, mask, at } in &work.hits {
+        for &Hit { time, mask, at, .. } in &work.hits {
             let at = at as usize;
             for (goal, counts) in counts.goals.iter_mut().enumerate().filter(|(goal, _)| mask >> goal & 1 == 1) {
                 counts.count_event(session.values().get(at).copied());

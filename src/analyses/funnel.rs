@@ -1,9 +1,12 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
+mod follow;
+mod options;
 mod report;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,9 +15,10 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::common::{Common, Grain};
+use super::common::{Common, Grain, one_or_many};
 use super::step::{Hit, Hop, HopKind, Matcher, Step, StepsSpec};
-use super::steps::{Rules, Single, Ties, Work as Matching};
+use super::steps::Rules;
+pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
 use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
@@ -23,6 +27,9 @@ use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
 use crate::rates::{rate, wilson};
 use crate::spill::Spill;
 use crate::units::Span;
+use follow::{Follow, Work};
+use options::Options;
+pub use options::{Among, Count, ExcludeSpec, TieOrder, Times, WindowFrom};
 pub use report::{FunnelReport, StepRow};
 
 /// A funnel as written.
@@ -37,12 +44,47 @@ pub struct FunnelSpec {
     /// The hops between the steps of a list, in a job file.
     #[arg(skip)]
     pub hops: Vec<toml::Value>,
-    /// The longest time from the first step to the last: a duration, session, or none [default: 7d; session with --grain session]
+    /// The longest way from the first step to the last: a duration, 'N sessions', 'N events', session, or none [default: 7d;
+    /// session with --grain session]
     #[arg(long, value_name = "WINDOW")]
     pub window: Option<Window>,
-    /// Which order events of equal time may be used in [default: any; arrival with direct hops]
+    /// What the window is measured from [default: first]
+    #[arg(long, value_name = "STEP")]
+    pub window_from: Option<WindowFrom>,
+    /// Which order events of equal time may be used in [default: any; arrival where the order matters, as with `>>`]
     #[arg(long, value_name = "ORDER")]
-    pub ties: Option<Ties>,
+    pub ties: Option<TieOrder>,
+    /// Among which events `>>` looks for the next one [default: events]
+    #[arg(long, value_name = "EVENTS")]
+    pub strict_among: Option<Among>,
+    /// How the times of the steps may follow each other [default: non-decreasing]
+    #[arg(long, value_name = "RULE")]
+    pub times: Option<Times>,
+    /// Let one event fill several steps
+    #[arg(long)]
+    pub reuse: bool,
+    /// What a repeat of a step does to an attempt that has done it [default: ignore]
+    #[arg(long, value_name = "RULE")]
+    pub on_repeat: Option<OnRepeat>,
+    /// What must not happen between two steps: STEP@FROM-TO, or STEP for all of them (repeatable)
+    #[arg(long, value_name = "STEP@FROM-TO")]
+    pub exclude: Vec<ExcludeSpec>,
+    /// What an excluded event does: it stops the attempt, or removes the journey if no other attempt is as deep [default: stop]
+    #[arg(long, value_name = "EFFECT")]
+    pub exclude_effect: Option<Effect>,
+    /// A column whose value all events of an attempt share (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub hold: Vec<String>,
+    /// Whether a missing value holds with a missing one [default: match]
+    #[arg(long, value_name = "RULE")]
+    pub hold_missing: Option<HoldMissing>,
+    /// Which events of the first step open an attempt [default: best]
+    #[arg(long, value_name = "ENTRY")]
+    pub entry: Option<Entry>,
+    /// What is counted [default: by the grain; attempts with --entry each or all]
+    #[arg(long, value_name = "UNIT")]
+    pub count: Option<Count>,
     /// Only attempts whose first step is at this time or later; the other steps may be at any time
     #[arg(long, value_name = "TIME")]
     pub entered_from: Option<String>,
@@ -64,6 +106,10 @@ impl FunnelSpec {
 pub enum Window {
     /// From the first step to the last, the far edge included.
     Of(Span),
+    /// The session of the first step and so many less one after it.
+    Sessions(u32),
+    /// The first step and so many events less one after it.
+    Events(u32),
     /// The session, which the grain must be.
     Session,
     /// As long as the log.
@@ -77,7 +123,11 @@ impl std::str::FromStr for Window {
         match text {
             "session" => Ok(Window::Session),
             "none" => Ok(Window::None),
-            _ => text.parse().map(Window::Of),
+            _ => match text.split_once(' ').map(|(count, unit)| (count.parse(), unit.trim())) {
+                Some((Ok(count @ 1..), "session" | "sessions")) => Ok(Window::Sessions(count)),
+                Some((Ok(count @ 1..), "event" | "events")) => Ok(Window::Events(count)),
+                _ => text.parse().map(Window::Of),
+            },
         }
     }
 }
@@ -86,6 +136,8 @@ impl std::fmt::Display for Window {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Window::Of(span) => span.fmt(f),
+            Window::Sessions(count) => write!(f, "{count} sessions"),
+            Window::Events(count) => write!(f, "{count} events"),
             Window::Session => f.write_str("session"),
             Window::None => f.write_str("none"),
         }
@@ -121,18 +173,12 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
     const RATE: Option<&'static str> = Some("the last step ÷ the first");
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
-        let steps = self.steps.ok_or_else(|| {
+        let steps = self.steps.as_ref().ok_or_else(|| {
             Error::question("a funnel needs steps").hint("name them: --steps 'view_item > add_to_cart > purchase'")
         })?;
         let (steps, hops) = steps.steps(&self.hops, &common.steps)?;
         if steps.len() > 64 {
             return Err(Error::question(format!("a funnel has at most 64 steps, not {}", steps.len())));
-        }
-        let direct = hops.iter().any(|hop| hop.kind == HopKind::Directly);
-        let ties = self.ties.unwrap_or(if direct { Ties::Arrival } else { Ties::Any });
-        if direct && ties == Ties::Any {
-            return Err(Error::question("a funnel with `>>` cannot use equal times in any order")
-                .hint("`>>` asks for the log's own order: leave --ties out, or say --ties arrival"));
         }
         let grain = common.grain.unwrap_or(Grain::Visitor);
         if grain == Grain::Visitor {
@@ -144,12 +190,18 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
         });
         if (grain, window) == (Grain::Visitor, Window::Session) {
             return Err(Error::question("a funnel of visitors has no session to end in")
-                .hint("say --grain session, or give --window a duration"));
+                .hint("say --grain session, --window '1 session', or give --window a duration"));
         }
+        if matches!(window, Window::Sessions(_)) && (grain == Grain::Session || common.sessions.own) {
+            let reason =
+                "a window of several sessions needs visitors as the grain, and sessions that follow each other";
+            return Err(Error::question(reason).hint("leave --grain and --session out, or give --window a duration"));
+        }
+        let options = Options::new(&self, &hops, window, grain, &common.steps)?;
         let entered = Entered { from: self.entered_from, to: self.entered_to };
         // Its zone is not known yet; whether it is a time at all does not depend on it.
         entered.bind(Tz::UTC)?;
-        Ok(Box::new(Funnel { steps, hops, window, ties, entered, grain, common }))
+        Ok(Box::new(Funnel { steps, hops, window, options, entered, grain, common }))
     }
 }
 
@@ -160,7 +212,7 @@ pub struct Funnel {
     /// The hop into each step but the first.
     hops: Vec<Hop>,
     window: Window,
-    ties: Ties,
+    options: Options,
     entered: Entered,
     grain: Grain,
     common: Common,
@@ -200,13 +252,14 @@ impl Question for Funnel {
         rules.extend(self.common.steps.rule(&self.steps));
         rules.insert("grain".into(), json!(self.grain));
         rules.insert("window".into(), json!(self.window));
-        rules.insert("ties".into(), json!(self.ties));
+        rules.insert("ties".into(), json!(self.options.ties));
+        rules.extend(self.options.printed());
         for (rule, time) in [("entered_from", &self.entered.from), ("entered_to", &self.entered.to)] {
             if let Some(time) = time {
                 rules.insert(rule.into(), json!(time));
             }
         }
-        if self.grain == Grain::Session {
+        if self.cuts_sessions() {
             rules.extend(self.common.session_rules());
         }
         rules.extend(self.common.by_rule());
@@ -218,10 +271,12 @@ impl Question for Funnel {
 
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
-        if self.grain == Grain::Session {
+        if self.cuts_sessions() {
             needs.add(Needs::of_sessions(&self.common.sessions));
         }
-        self.steps.iter().for_each(|step| step.needs(&self.common.nodes, &mut needs));
+        let excluded = self.options.exclusions.iter().map(|exclusion| &exclusion.step);
+        self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
+        needs.add(Needs::of_dimensions(&self.options.hold));
         needs.scan.value = true;
         needs
     }
@@ -229,26 +284,44 @@ impl Question for Funnel {
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let unit = self.common.unit(self.grain, names)?;
         let direct = self.hops.iter().enumerate().filter(|(_, hop)| hop.kind == HopKind::Directly);
-        let window = match self.window {
-            Window::Of(span) => Some(span.0),
-            Window::Session | Window::None => None,
-        };
         let direct = direct.map(|(at, _)| 2u64 << at).sum();
-        let rules = Rules { steps: self.steps.len(), direct, limits: self.limits(), window, ties: self.ties };
+        let span = match self.window {
+            Window::Of(span) => Some(span.0),
+            _ => None,
+        };
+        let window = match self.window {
+            Window::Sessions(count) | Window::Events(count) => Some(i64::from(count) - 1),
+            _ => span.filter(|_| self.options.window_from == WindowFrom::First),
+        };
+        let rules = Rules { steps: self.steps.len(), direct, limits: self.limits(), window, ..self.options.rules() };
         let views = &self.common.conventions.page_views;
         let matcher = Matcher::new(&self.steps, &self.common.nodes, views, names, notes)?;
+        let excluded: Vec<Step> = self.options.exclusions.iter().map(|exclusion| exclusion.step.clone()).collect();
+        let excluded = (!excluded.is_empty())
+            .then(|| Matcher::new(&excluded, &self.common.nodes, views, names, notes))
+            .transpose()?;
         let entered = self.entered.bind(names.zone)?;
-        let single = matcher.by_event_alone().filter(|_| entered == ALWAYS);
-        let bound = BoundFunnel {
-            single: single.and_then(|by_event| Single::new(&rules, by_event)),
-            matcher,
-            rules,
-            unit,
+        let sessions = matches!(self.window, Window::Sessions(_)).then(|| names.session(&self.common.sessions));
+        let plan = self.options.plan(rules);
+        let mut follow = Follow {
+            single: None,
+            excluded,
+            order: self.options.order(self.window),
+            hold: self.options.hold.iter().map(|name| names.dimension(name)).collect::<Result<_>>()?,
+            sessions: sessions.transpose()?,
             entered,
+            plan,
+            matcher,
+        };
+        follow.find_short_way();
+        let bound = BoundFunnel {
+            follow,
+            unit,
+            count: self.options.count,
             steps: self.steps.iter().map(ToString::to_string).collect(),
-            title: format!("Funnel of {}s: {}", name(self.grain), self.text()),
+            title: format!("Funnel of {}: {}", self.options.count.name(), self.text()),
             // An attempt that begins after this time had less than a whole window.
-            open_after: names.span.and_then(|(_, last)| Some(last.saturating_sub(window?))),
+            open_after: names.span.and_then(|(_, last)| Some(last.saturating_sub(span?))),
         };
         Ok(Box::new(Segmented::new(bound, &self.common, names)?))
     }
@@ -263,48 +336,38 @@ impl Funnel {
 
     /// For each step the limit of the hop into it; none at all if no hop has one.
     fn limits(&self) -> Vec<Option<i64>> {
-        if self.hops.iter().all(|hop| hop.limit.is_none()) {
-            return Vec::new();
-        }
-        [None].into_iter().chain(self.hops.iter().map(|hop| hop.limit.map(|limit| limit.0))).collect()
+        let whole = match (self.window, self.options.window_from) {
+            (Window::Of(span), WindowFrom::Previous) => Some(span),
+            _ => None,
+        };
+        let limit = |hop: &Hop| hop.limit.into_iter().chain(whole).min().map(|limit| limit.0);
+        let limits: Vec<Option<i64>> = [None].into_iter().chain(self.hops.iter().map(limit)).collect();
+        if limits.iter().all(Option::is_none) { Vec::new() } else { limits }
     }
-}
 
-fn name(grain: Grain) -> &'static str {
-    match grain {
-        Grain::Session => "session",
-        Grain::Visitor => "visitor",
+    /// Whether the question looks at sessions.
+    fn cuts_sessions(&self) -> bool {
+        self.grain == Grain::Session || matches!(self.window, Window::Sessions(_))
     }
 }
 
 /// A funnel bound to the names of a run.
 struct BoundFunnel {
-    matcher: Matcher,
-    rules: Rules,
-    /// The short way, if the funnel is of the kind that has one.
-    single: Option<Single>,
+    follow: Follow,
     unit: Unit,
-    /// When the first step must be, in µs.
-    entered: Range<i64>,
+    count: Count,
     steps: Vec<String>,
     title: String,
     open_after: Option<i64>,
 }
 
-/// One thread's scratch.
-#[derive(Default)]
-pub struct Work {
-    /// The events that fit steps.
-    hits: Vec<Hit>,
-    /// Those of the reported attempt.
-    attempt: Vec<Hit>,
-    matching: Matching,
-}
-
 /// What a funnel counts.
 #[derive(Clone, Debug)]
 pub struct FunnelCounts {
+    /// Journeys of the grain; visitors if these are counted by their best session.
     journeys: u64,
+    /// Those with an attempt.
+    entering: u64,
     /// Those who begin less than one window before the log ends.
     open: u64,
     steps: Vec<StepCounts>,
@@ -334,44 +397,37 @@ impl Analysis for BoundFunnel {
 
     /// The first value among the events that fit a step breaks a funnel down.
     fn touches(&self, journey: Journey<'_>, at: usize) -> bool {
-        self.matcher.mask(journey, at) != 0
+        self.follow.matcher.mask(journey, at) != 0
     }
 
     fn empty(&self) -> FunnelCounts {
-        FunnelCounts { journeys: 0, open: 0, steps: self.steps.iter().map(|_| StepCounts::default()).collect() }
+        FunnelCounts {
+            journeys: 0,
+            entering: 0,
+            open: 0,
+            steps: self.steps.iter().map(|_| StepCounts::default()).collect(),
+        }
     }
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
-        let steps = self.matcher.may_fit(visitor);
-        let single = self.single.as_ref().filter(|_| visitor.is_apart());
+        let steps = self.follow.matcher.may_fit(visitor);
+        if self.count == Count::Visitors && self.unit != Unit::Visitor {
+            return self.observe_best(work, counts, visitor, steps);
+        }
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
-            if steps & 1 == 0 {
-                continue;
-            }
-            let most = steps.trailing_ones() as usize;
-            match single {
-                Some(single) => single.attempt(journey.events(), journey.times(), most, &mut work.attempt),
-                None => self.attempt(work, journey, steps),
-            }
-            let Some(&Hit { time: start, .. }) = work.attempt.first() else { continue };
-            counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
-            let mut previous = start;
-            for (number, (step, &Hit { time, at, .. })) in counts.steps.iter_mut().zip(&work.attempt).enumerate() {
-                step.count(journey.values().get(at as usize).copied());
-                if number > 0 {
-                    step.from_previous.add(time - previous);
-                }
-                if number > 1 {
-                    step.from_first.add(time - start);
-                }
-                previous = time;
-            }
+            let mut entered = false;
+            self.follow.attempts(work, visitor, journey, steps, |attempt| {
+                self.take(counts, journey, attempt);
+                entered = true;
+            });
+            counts.entering += u64::from(entered);
         }
     }
 
     fn merge(&self, into: &mut FunnelCounts, from: FunnelCounts) {
         into.journeys += from.journeys;
+        into.entering += from.entering;
         into.open += from.open;
         for (into, from) in into.steps.iter_mut().zip(from.steps) {
             into.entered += from.entered;
@@ -386,6 +442,8 @@ impl Analysis for BoundFunnel {
         let entered: Vec<u64> = counts.steps.iter().map(|step| step.entered).collect();
         let rows = counts.steps.into_iter().enumerate().map(|(at, step)| {
             let of = |whole| rate(step.entered, whole);
+            // A journey may have several attempts: they are no part of the journeys.
+            let journeys = if matches!(self.count, Count::Attempts | Count::Held) { 0 } else { counts.journeys };
             let from_previous = step.from_previous.summary(90)?;
             let from_first = if at == 1 { from_previous } else { step.from_first.summary(90)? };
             Ok(StepRow {
@@ -393,8 +451,8 @@ impl Analysis for BoundFunnel {
                 entered: step.entered,
                 of_first: of(entered[0]),
                 of_previous: if at == 0 { of(entered[0]) } else { of(entered[at - 1]) },
-                of_all: of(counts.journeys),
-                interval: wilson(step.entered, counts.journeys),
+                of_all: of(journeys),
+                interval: wilson(step.entered, journeys),
                 dropped: step.entered - entered.get(at + 1).copied().unwrap_or(step.entered),
                 from_previous,
                 from_first,
@@ -404,7 +462,7 @@ impl Analysis for BoundFunnel {
         Ok(FunnelReport {
             title: self.title.clone(),
             journeys: counts.journeys,
-            never_entered: counts.journeys - entered[0],
+            never_entered: counts.journeys - counts.entering,
             open_entries: self.open_after.map(|_| counts.open),
             steps: rows.collect::<Result<_>>()?,
         })
@@ -421,33 +479,49 @@ impl Analysis for BoundFunnel {
     }
 }
 
-/// A first step at any time.
-const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
-
 impl BoundFunnel {
-    /// Finds the reported attempt of a journey that may reach the steps in the mask `steps`.
-    fn attempt(&self, work: &mut Work, journey: Journey<'_>, steps: u64) {
-        let Work { hits, attempt, matching } = work;
-        if steps & 2 == 0 && self.entered == ALWAYS {
-            self.matcher.first_hit(journey, hits);
-        } else {
-            self.matcher.hits(journey, hits);
-            self.enter(hits);
+    /// Takes in a visitor by the best attempt of all sessions.
+    fn observe_best(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
+        counts.journeys += u64::from(visitor.journeys(self.unit).next().is_some());
+        let mut best: Option<(Journey<'_>, Vec<Hit>)> = None;
+        for journey in visitor.journeys(self.unit) {
+            self.follow.attempts(work, visitor, journey, steps, |attempt| {
+                if best.as_ref().is_none_or(|(_, other)| is_better(attempt, other)) {
+                    best = Some((journey, attempt.to_vec()));
+                }
+            });
         }
-        let reported = self.rules.attempt(hits, matching);
-        attempt.clear();
-        attempt.extend(reported.iter().map(|&hit| hits[hit as usize]));
+        let Some((journey, attempt)) = best else { return };
+        counts.entering += 1;
+        self.take(counts, journey, &attempt);
     }
 
-    /// Lets no event outside of the asked-for time be a first step.
-    fn enter(&self, hits: &mut [Hit]) {
-        if self.entered == ALWAYS {
-            return;
-        }
-        for hit in hits.iter_mut().filter(|hit| !self.entered.contains(&hit.time)) {
-            hit.mask &= !1;
+    /// Takes in a reported attempt.
+    fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
+        let Some(&Hit { time: start, .. }) = attempt.first() else { return };
+        counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
+        let mut previous = start;
+        for (number, (step, &Hit { time, at, .. })) in counts.steps.iter_mut().zip(attempt).enumerate() {
+            step.count(journey.values().get(at as usize).copied());
+            if number > 0 {
+                step.from_previous.add(time - previous);
+            }
+            if number > 1 {
+                step.from_first.add(time - start);
+            }
+            previous = time;
         }
     }
+}
+
+/// Whether an attempt of a later session is reported rather than one of an earlier session.
+fn is_better(attempt: &[Hit], other: &[Hit]) -> bool {
+    let times = |attempt: &[Hit]| attempt.iter().map(|hit| hit.time).collect::<Vec<_>>();
+    let key = |attempt: &[Hit]| {
+        let times = times(attempt);
+        (Reverse(times.len()), times.last().copied(), Reverse(times.first().copied()), times)
+    };
+    key(attempt) < key(other)
 }
 
 impl StepCounts {

@@ -320,6 +320,27 @@ pub struct Hit {
     pub mask: u64,
     /// Its place in the journey.
     pub at: u32,
+    /// One bit per exclusion that it fits.
+    pub excluded: u16,
+    /// The first step that it fits, whether it may fill it or not; 64 if it fits none.
+    pub counts_as: u8,
+}
+
+impl Hit {
+    /// The step that an event counts as which fits none.
+    pub const FITS_NONE: u8 = 64;
+
+    /// Whether it fits a step.
+    #[inline]
+    pub fn fits(&self) -> bool {
+        self.counts_as != Hit::FITS_NONE
+    }
+
+    /// An event that fits the steps of `mask` and no exclusion.
+    #[inline]
+    pub fn new(time: i64, mask: u64, at: usize) -> Hit {
+        Hit { time, mask, at: at as u32, excluded: 0, counts_as: mask.trailing_zeros() as u8 }
+    }
 }
 
 /// The steps of a funnel, bound to the names of a run: which steps each event fits.
@@ -407,7 +428,7 @@ impl Matcher {
             for (at, (&event, &time)) in journey.events().iter().zip(times).enumerate() {
                 let mask = self.by_event[event as usize];
                 if mask != 0 {
-                    hits.push(Hit { time, mask, at: at as u32 });
+                    hits.push(Hit::new(time, mask, at));
                 }
             }
             return;
@@ -415,7 +436,7 @@ impl Matcher {
         for (at, &time) in times.iter().enumerate() {
             let mask = self.mask(journey, at);
             if mask != 0 {
-                hits.push(Hit { time, mask, at: at as u32 });
+                hits.push(Hit::new(time, mask, at));
             }
         }
     }
@@ -434,7 +455,7 @@ impl Matcher {
             (0..journey.len()).find(|&at| self.mask(journey, at) & 1 != 0)
         };
         let Some(at) = first else { return };
-        hits.push(Hit { time: journey.times()[at], mask: 1, at: at as u32 });
+        hits.push(Hit::new(journey.times()[at], 1, at));
     }
 
     /// Steps that some event of a visitor may fit: no event fits any other one. It takes no look at the events.

@@ -7,6 +7,8 @@
 pub mod dropoff;
 #[path = "oracle/facts.rs"]
 pub mod facts;
+#[path = "oracle/funnel.rs"]
+pub mod funnel;
 #[path = "oracle/paths.rs"]
 pub mod paths;
 

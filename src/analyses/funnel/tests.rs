@@ -118,7 +118,7 @@ fn contradictions_are_refused_with_a_hint() {
     };
     let steps = |text: &str| FunnelSpec { steps: Some(text.into()), ..FunnelSpec::default() };
     assert!(refuse(FunnelSpec::default(), json!({})).contains("--steps"));
-    assert!(refuse(FunnelSpec { ties: Some(Ties::Any), ..steps("A >> B") }, json!({})).contains("--ties"));
+    assert!(refuse(FunnelSpec { ties: Some(TieOrder::Any), ..steps("A >> B") }, json!({})).contains("--ties"));
     assert!(
         refuse(FunnelSpec { window: Some(Window::Session), ..steps("A > B") }, json!({})).contains("--grain session")
     );

@@ -46,6 +46,16 @@ impl Levels {
         self.last[done] = time;
     }
 
+    /// Ends the attempts that have done `done` steps.
+    pub fn end(&mut self, done: usize) {
+        self.first[done] = NONE;
+    }
+
+    /// Whether no attempt may go on.
+    pub fn are_empty(&self) -> bool {
+        self.first.iter().all(|first| *first == NONE)
+    }
+
     /// The latest first step of all attempts that have done `done` steps.
     pub fn latest(&self, done: usize) -> i64 {
         self.first[done]

@@ -5,7 +5,7 @@
 //! of one number, are all that is looked at, and it is looked at without a branch per event. All others are followed event by event.
 
 use super::super::step::Hit;
-use super::{Rules, Ties};
+use super::Rules;
 use crate::ids::Code;
 
 /// A list of a few steps of which every event fits one at most.
@@ -23,11 +23,10 @@ const STEPS: usize = 15;
 type Places = u64;
 
 impl Single {
-    /// For steps by event code, one bit per step. Nothing if there are too many, if an event fits several, if a hop has a limit, or if the
-    /// order of arrival matters.
+    /// For steps by event code, one bit per step. Nothing if there are too many, if an event fits several, or if there are options.
     pub fn new(rules: &Rules, by_event: &[u64]) -> Option<Single> {
         let several = by_event.iter().any(|mask| mask.count_ones() > 1);
-        if rules.ties != Ties::Any || !rules.limits.is_empty() || rules.steps > STEPS || several {
+        if !rules.is_plain() || rules.steps > STEPS || several {
             return None;
         }
         let step_of = by_event.iter().map(|mask| (u64::BITS - mask.leading_zeros()) as u8).collect();
@@ -76,7 +75,7 @@ impl Single {
         let mut later = Places::MAX << first;
         for (step, places) in places[1..=depth].iter().enumerate() {
             let at = (places & later).trailing_zeros();
-            hits.push(Hit { time: times[at as usize], mask: 1 << step, at });
+            hits.push(Hit::new(times[at as usize], 1 << step, at as usize));
             later = behind(at);
         }
         true
@@ -108,7 +107,7 @@ impl Single {
                 return;
             }
             if usize::from(self.step_of[*event as usize]) == hits.len() + 1 {
-                hits.push(Hit { time: times[at], mask: 1 << hits.len(), at: at as u32 });
+                hits.push(Hit::new(times[at], 1 << hits.len(), at));
             }
         }
     }

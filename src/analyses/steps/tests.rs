@@ -1,3 +1,5 @@
+mod options;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -13,20 +15,21 @@ fn steps(text: &str) -> Vec<oracle::Step> {
 fn hits(journey: &[Event], steps: &[oracle::Step]) -> Vec<Hit> {
     let mask =
         |event: &Event| steps.iter().enumerate().map(|(bit, step)| u64::from(step.fits(event)) << bit).sum::<u64>();
-    let hit = |(at, event): (usize, &Event)| Hit { time: event.time, mask: mask(event), at: at as u32 };
+    let hit = |(at, event): (usize, &Event)| Hit::new(event.time, mask(event), at);
     journey.iter().enumerate().map(hit).filter(|hit| hit.mask != 0).collect()
 }
 
 /// Places in the journey of the events of the reported attempt.
 fn attempt(rules: &Rules, journey: &[Event], steps: &[oracle::Step], work: &mut Work) -> Vec<usize> {
-    let hits = hits(journey, steps);
-    rules.attempt(&hits, work).iter().map(|&hit| hits[hit as usize].at as usize).collect()
+    let trail = Trail { hits: hits(journey, steps), ..Trail::default() };
+    rules.attempt(&trail, work).iter().map(|&hit| trail.hits[hit as usize].at as usize).collect()
 }
 
 fn plain(text: &str, window: Option<i64>, events: &str) -> Vec<usize> {
     let steps = steps(text);
     let window = window.map(|seconds| seconds * 1_000_000);
-    let rules = Rules { steps: steps.len(), direct: 0, limits: Vec::new(), window, ties: Ties::Any };
+    let rules =
+        Rules { steps: steps.len(), direct: 0, limits: Vec::new(), window, ties: Ties::Any, ..Rules::default() };
     attempt(&rules, &visitor("v", events), &steps, &mut Work::default())
 }
 
@@ -55,13 +58,15 @@ fn one_event_fills_one_step() {
 fn equal_times_may_be_used_in_any_order() {
     assert_eq!(plain("A B C", None, "C@5 B@5 A@5"), [2, 1, 0]);
     assert_eq!(plain("A B", None, "B@5 A@5"), [1, 0]);
-    let ordered = Rules { steps: 2, direct: 0, limits: Vec::new(), window: None, ties: Ties::Arrival };
+    let ordered =
+        Rules { steps: 2, direct: 0, limits: Vec::new(), window: None, ties: Ties::Arrival, ..Rules::default() };
     assert_eq!(attempt(&ordered, &visitor("v", "B@5 A@5"), &steps("A B"), &mut Work::default()), [1]);
 }
 
 #[test]
 fn a_direct_hop_wants_the_very_next_event() {
-    let rules = Rules { steps: 2, direct: 0b10, limits: Vec::new(), window: None, ties: Ties::Arrival };
+    let rules =
+        Rules { steps: 2, direct: 0b10, limits: Vec::new(), window: None, ties: Ties::Arrival, ..Rules::default() };
     let run = |events| attempt(&rules, &visitor("v", events), &steps("A B"), &mut Work::default());
     assert_eq!(run("A@0 C@1 B@2"), [0]);
     assert_eq!(run("A@0 C@1 B@2 A@3 B@4"), [3, 4]);
@@ -72,7 +77,7 @@ fn a_hop_with_a_limit_takes_the_step_that_is_near_enough() {
     let within = |limits: &[Option<i64>], text: &str, events: &str| {
         let steps = steps(text);
         let limits = limits.iter().map(|limit| limit.map(|seconds| seconds * 1_000_000)).collect();
-        let rules = Rules { steps: steps.len(), direct: 0, limits, window: None, ties: Ties::Any };
+        let rules = Rules { steps: steps.len(), direct: 0, limits, window: None, ties: Ties::Any, ..Rules::default() };
         attempt(&rules, &visitor("v", events), &steps, &mut Work::default())
     };
     assert_eq!(within(&[None, Some(5)], "A B", "A@0 B@5"), [0, 1], "the far edge counts");
@@ -91,7 +96,14 @@ fn limits_make_long_journeys_no_trap() {
     let events = visitor("v", &events.join(" "));
     let steps = steps(&["ABC"; 30].join(" "));
     for ties in [Ties::Any, Ties::Arrival] {
-        let rules = Rules { steps: 30, direct: 0, limits: vec![Some(50_000_000_000); 30], window: None, ties };
+        let rules = Rules {
+            steps: 30,
+            direct: 0,
+            limits: vec![Some(50_000_000_000); 30],
+            window: None,
+            ties,
+            ..Rules::default()
+        };
         assert_eq!(attempt(&rules, &events, &steps, &mut Work::default()), (0..30).collect::<Vec<_>>());
         // Nothing comes near enough: every event opens an attempt that waits for the end.
         let never = Rules { limits: vec![Some(0); 30], ..rules };
@@ -145,7 +157,7 @@ proptest! {
     fn the_plain_attempt_equals_exhaustive_search(journey in journeys(), text in some_steps(), limits in some_limits(), window in prop::option::of(0..8i64)) {
         let steps = steps(&text);
         let window = window.map(|seconds| seconds * 1_000_000);
-        let rules = Rules { steps: steps.len(), direct: 0, limits: limited(&limits, steps.len()), window, ties: Ties::Any };
+        let rules = Rules { steps: steps.len(), direct: 0, limits: limited(&limits, steps.len()), window, ties: Ties::Any, ..Rules::default() };
         let hops = vec![oracle::Hop::Eventually; steps.len() - 1];
         let funnel = oracle::Funnel { steps: steps.clone(), hops, limits: limits[1..steps.len()].to_vec(), window, ties: oracle::Ties::Any };
         prop_assert_eq!(attempt(&rules, &journey, &steps, &mut Work::default()), oracle::reported_attempt(&funnel, &journey));
@@ -157,14 +169,15 @@ proptest! {
         let times: Vec<i64> = events.iter().scan(0, |time, event| { *time += event.1; Some(*time) }).collect();
         let mut by_event = vec![0u64; 5];
         steps.iter().enumerate().for_each(|(step, &event)| by_event[event as usize] |= 1 << step);
-        let rules = Rules { steps: steps.len(), direct: 0, limits: Vec::new(), window, ties: Ties::Any };
+        let rules = Rules { steps: steps.len(), direct: 0, limits: Vec::new(), window, ties: Ties::Any, ..Rules::default() };
         let single = Single::new(&rules, &by_event);
         prop_assert_eq!(single.is_none(), by_event.iter().any(|mask| mask.count_ones() > 1));
         let Some(single) = single else { return Ok(()) };
-        let hit = |(at, (&event, &time)): (usize, (&u32, &i64))| Hit { time, mask: by_event[event as usize], at: at as u32 };
+        let hit = |(at, (&event, &time)): (usize, (&u32, &i64))| Hit::new(time, by_event[event as usize], at);
         let hits: Vec<Hit> = codes.iter().zip(&times).enumerate().map(hit).filter(|hit| hit.mask != 0).collect();
+        let trail = Trail { hits: hits.clone(), ..Trail::default() };
         let mut work = Work::default();
-        let expected: Vec<u32> = rules.attempt(&hits, &mut work).iter().map(|&hit| hits[hit as usize].at).collect();
+        let expected: Vec<u32> = rules.attempt(&trail, &mut work).iter().map(|&hit| trail.hits[hit as usize].at).collect();
         // A bound that is too high costs time, never an answer.
         let least = hits.iter().fold(0, |union, hit| union | hit.mask).trailing_ones() as usize;
         for most in [least, steps.len()] {
@@ -178,7 +191,7 @@ proptest! {
     fn direct_hops_equal_exhaustive_search(journey in journeys(), text in some_steps(), limits in some_limits(), direct in any::<u8>(), window in prop::option::of(0..8i64)) {
         let steps = steps(&text);
         let window = window.map(|seconds| seconds * 1_000_000);
-        let rules = Rules { steps: steps.len(), direct: u64::from(direct) & !1, limits: limited(&limits, steps.len()), window, ties: Ties::Arrival };
+        let rules = Rules { steps: steps.len(), direct: u64::from(direct) & !1, limits: limited(&limits, steps.len()), window, ties: Ties::Arrival, ..Rules::default() };
         let hop = |step| if rules.direct >> step & 1 == 1 { oracle::Hop::Directly } else { oracle::Hop::Eventually };
         let hops = (1..steps.len()).map(hop).collect();
         let funnel = oracle::Funnel { steps: steps.clone(), hops, limits: limits[1..steps.len()].to_vec(), window, ties: oracle::Ties::Arrival };

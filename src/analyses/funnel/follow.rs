@@ -1,0 +1,137 @@
+//! The attempts that a journey makes at the steps of a funnel.
+
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::analyses::step::{Hit, Matcher};
+use crate::analyses::steps::{Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Single, Trail};
+use crate::ids::{Code, MISSING};
+use crate::journeys::{Journey, Visitor};
+
+/// Steps, options and names of a run, put together.
+pub struct Follow {
+    pub matcher: Matcher,
+    /// The excluded events, each by its number.
+    pub excluded: Option<Matcher>,
+    pub plan: Plan,
+    /// The short way, if the funnel is of the kind that has one.
+    pub single: Option<Single>,
+    pub order: Order,
+    /// The dimensions that are held.
+    pub hold: Vec<usize>,
+    /// The session rule that the window is measured by, if it is.
+    pub sessions: Option<usize>,
+    /// When the first step must be, in µs.
+    pub entered: Range<i64>,
+}
+
+/// A first step at any time.
+pub const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
+
+/// One thread's scratch.
+#[derive(Default)]
+pub struct Work {
+    trail: Trail,
+    attempts: Attempts,
+    /// The reported attempt of the short way.
+    single: Vec<Hit>,
+    /// By event of the visitor the number of its session.
+    sessions: Vec<i64>,
+    values: Values,
+}
+
+/// The combinations of held values of a journey, numbered.
+type Values = HashMap<Vec<Code>, u32, RandomState>;
+
+impl Follow {
+    /// Whether an attempt is nothing but the plain definition's.
+    fn is_plain(&self) -> bool {
+        self.excluded.is_none()
+            && self.hold.is_empty()
+            && self.sessions.is_none()
+            && self.order == Order::default()
+            && self.plan.entry == Entry::Best
+    }
+
+    /// Takes the short way from now on, if the funnel is of the kind that has one.
+    pub fn find_short_way(&mut self) {
+        if self.is_plain() && self.entered == ALWAYS {
+            let by_event = self.matcher.by_event_alone();
+            self.single = by_event.and_then(|by_event| Single::new(&self.plan.rules, by_event));
+        }
+    }
+
+    /// Hands over the reported attempts of a journey that may reach the steps in the mask `steps`: for each step its event.
+    #[inline]
+    pub fn attempts(
+        &self,
+        work: &mut Work,
+        visitor: Visitor<'_>,
+        journey: Journey<'_>,
+        steps: u64,
+        mut take: impl FnMut(&[Hit]),
+    ) {
+        if steps & 1 == 0 {
+            return;
+        }
+        if let (Some(single), true) = (&self.single, visitor.is_apart()) {
+            let most = steps.trailing_ones() as usize;
+            single.attempt(journey.events(), journey.times(), most, &mut work.single);
+            if !work.single.is_empty() {
+                take(&work.single);
+            }
+            return;
+        }
+        work.trail.clear();
+        if steps & 2 == 0 && self.entered == ALWAYS && self.is_plain() {
+            self.matcher.first_hit(journey, &mut work.trail.hits);
+        } else {
+            self.lay(work, visitor, journey);
+        }
+        self.plan.attempts(&mut work.trail, &mut work.attempts, take);
+    }
+
+    /// Lays the trail of a journey.
+    fn lay(&self, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) {
+        let Work { trail, sessions, values, .. } = work;
+        match &self.excluded {
+            None => self.matcher.hits(journey, &mut trail.hits),
+            Some(excluded) => {
+                for (at, &time) in journey.times().iter().enumerate() {
+                    let (mask, excluded) = (self.matcher.mask(journey, at), excluded.mask(journey, at) as u16);
+                    if mask != 0 || excluded != 0 {
+                        trail.hits.push(Hit { excluded, ..Hit::new(time, mask, at) });
+                    }
+                }
+            }
+        }
+        if self.entered != ALWAYS {
+            let outside = trail.hits.iter_mut().filter(|hit| !self.entered.contains(&hit.time));
+            outside.for_each(|hit| hit.mask &= !1);
+        }
+        trail.arrange(self.order, journey.times());
+        if let Some(rule) = self.sessions {
+            sessions.clear();
+            for (number, session) in visitor.numbered_sessions(rule) {
+                sessions.resize(sessions.len() + session.len(), i64::from(number));
+            }
+            trail.clocks.extend(trail.hits.iter().map(|hit| sessions[hit.at as usize]));
+        }
+        if !self.hold.is_empty() {
+            values.clear();
+            let columns: Vec<&[Code]> = self.hold.iter().map(|&dimension| journey.dimension(dimension)).collect();
+            let never = self.plan.hold == Some(HoldMissing::Never);
+            let held = trail.hits.iter().map(|hit| {
+                let value: Vec<Code> = columns.iter().map(|column| column[hit.at as usize]).collect();
+                if never && value.contains(&MISSING) {
+                    return NOT_HELD;
+                }
+                let next = values.len() as u32;
+                *values.entry(value).or_insert(next)
+            });
+            trail.held.extend(held);
+        }
+    }
+}

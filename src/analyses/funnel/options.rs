@@ -1,0 +1,347 @@
+//! Which attempts of a funnel are looked at, and what ends them: as written, and as meant.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{FunnelSpec, Window};
+use crate::analyses::common::Grain;
+use crate::analyses::named::NamedSteps;
+use crate::analyses::step::{Hop, HopKind, Step, StepsSpec};
+use crate::analyses::steps::{Between, Effect, Entry, HoldMissing, OnRepeat, Order, Plan, Rules, Ties};
+use crate::error::{Error, Result};
+
+/// Which order events of equal time may be used in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum TieOrder {
+    /// Any order.
+    #[default]
+    Any,
+    /// The order of the log.
+    Arrival,
+    /// By the first step that each fits, those that fit none last.
+    Step,
+}
+
+/// What the window is measured from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowFrom {
+    /// The first step.
+    #[default]
+    First,
+    /// The step before: it is the limit of every hop.
+    Previous,
+}
+
+/// Among which events `>>` looks for the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Among {
+    /// All of the journey.
+    #[default]
+    Events,
+    /// Those that fit a step.
+    Steps,
+}
+
+/// How the times of an attempt's steps may follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// Two steps may be at one time.
+    #[default]
+    NonDecreasing,
+    /// Each step is later than the one before.
+    Increasing,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Count {
+    /// Visitors; with sessions as the grain each by its best session.
+    Visitors,
+    /// Sessions.
+    Sessions,
+    /// All attempts that are opened.
+    Attempts,
+    /// Each value that a journey's attempts hold.
+    Held,
+}
+
+impl Count {
+    /// What it is called in titles.
+    pub fn name(self) -> &'static str {
+        match self {
+            Count::Visitors => "visitors",
+            Count::Sessions => "sessions",
+            Count::Attempts => "attempts",
+            Count::Held => "held values",
+        }
+    }
+}
+
+/// What must not happen between two steps, as written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "an exclusion is a string or a table")]
+pub enum ExcludeSpec {
+    /// `support_chat@1-3`, or for all steps `support_chat`.
+    Text(String),
+    /// `{ event = "support_chat", from = 1, to = 3, effect = "remove" }`
+    Table(toml::Table),
+}
+
+impl From<&str> for ExcludeSpec {
+    fn from(text: &str) -> Self {
+        ExcludeSpec::Text(text.to_owned())
+    }
+}
+
+/// What must not happen between two steps, as meant.
+#[derive(Clone, Debug)]
+pub struct Exclusion {
+    pub step: Step,
+    pub between: Between,
+}
+
+impl Exclusion {
+    fn new(written: &ExcludeSpec, effect: Effect, steps: usize, named: &NamedSteps) -> Result<Exclusion> {
+        let (what, mut between) = match written {
+            ExcludeSpec::Text(text) => {
+                let (what, ends) = ends(text).map_or((text.as_str(), None), |(what, ends)| (what, Some(ends)));
+                let (from, to) = ends.unwrap_or((1, steps));
+                (StepsSpec::from(what), Between { from, to, effect })
+            }
+            ExcludeSpec::Table(table) => {
+                let mut table = table.clone();
+                let mut number = |key: &str, otherwise: usize| match table.remove(key) {
+                    None => Ok(otherwise),
+                    Some(toml::Value::Integer(number)) => Ok(usize::try_from(number).unwrap_or(0)),
+                    Some(other) => Err(Error::question(format!("{key} = {other} is no number of a step"))),
+                };
+                let (from, to) = (number("from", 1)?, number("to", steps)?);
+                let effect = table.remove("effect").map_or(Ok(effect), Effect::deserialize);
+                let effect = effect.map_err(|error| Error::question(error.message().to_owned()))?;
+                (StepsSpec::List(vec![toml::Value::Table(table)]), Between { from, to, effect })
+            }
+        };
+        let (mut what, hops) = what.steps(&[], named)?;
+        if !hops.is_empty() {
+            return Err(Error::question("it is more than one step").hint("give each event its own --exclude"));
+        }
+        between.to = between.to.min(steps + 1);
+        if between.from == 0 || between.from >= between.to || between.to > steps {
+            return Err(Error::question(format!(
+                "there is nothing between the steps {} and {}",
+                between.from, between.to
+            ))
+            .hint(format!("the steps are numbered 1 to {steps}: --exclude 'support_chat@1-{steps}'")));
+        }
+        Ok(Exclusion { step: what.swap_remove(0), between })
+    }
+}
+
+/// The steps at the end of `support_chat@1-3`.
+fn ends(text: &str) -> Option<(&str, (usize, usize))> {
+    let (what, ends) = text.rsplit_once('@')?;
+    let (from, to) = ends.split_once('-')?;
+    Some((what, (from.trim().parse().ok()?, to.trim().parse().ok()?)))
+}
+
+impl std::fmt::Display for Exclusion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}-{}", self.step, self.between.from, self.between.to)
+    }
+}
+
+/// The options of a funnel as meant.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub ties: TieOrder,
+    pub window_from: WindowFrom,
+    among: Among,
+    times: Times,
+    reuse: bool,
+    on_repeat: OnRepeat,
+    pub exclusions: Vec<Exclusion>,
+    pub entry: Entry,
+    pub count: Count,
+    /// The columns whose values an attempt holds.
+    pub hold: Vec<String>,
+    hold_missing: HoldMissing,
+}
+
+impl Options {
+    /// Settles the options, and refuses those that contradict each other.
+    pub fn new(spec: &FunnelSpec, hops: &[Hop], window: Window, grain: Grain, named: &NamedSteps) -> Result<Options> {
+        let steps = hops.len() + 1;
+        let direct = hops.iter().any(|hop| hop.kind == HopKind::Directly);
+        let effect = spec.exclude_effect.unwrap_or_default();
+        let exclusion = |written| Exclusion::new(written, effect, steps, named);
+        let exclusions = spec.exclude.iter().map(exclusion).collect::<Result<Vec<_>>>();
+        let entry = spec.entry.unwrap_or_default();
+        let every = matches!(entry, Entry::Each | Entry::All);
+        let options = Options {
+            ties: spec.ties.unwrap_or(if needs_order(spec, direct, window).is_some() {
+                TieOrder::Arrival
+            } else {
+                TieOrder::Any
+            }),
+            window_from: spec.window_from.unwrap_or_default(),
+            among: spec.strict_among.unwrap_or_default(),
+            times: spec.times.unwrap_or_default(),
+            reuse: spec.reuse,
+            on_repeat: spec.on_repeat.unwrap_or_default(),
+            exclusions: exclusions.map_err(|error| error.within("--exclude"))?,
+            entry,
+            count: spec.count.unwrap_or(match grain {
+                _ if every => Count::Attempts,
+                Grain::Visitor => Count::Visitors,
+                Grain::Session => Count::Sessions,
+            }),
+            hold: spec.hold.clone(),
+            hold_missing: spec.hold_missing.unwrap_or_default(),
+        };
+        options.check(spec, direct, window, grain)?;
+        Ok(options)
+    }
+
+    fn check(&self, spec: &FunnelSpec, direct: bool, window: Window, grain: Grain) -> Result<()> {
+        let removes = self.exclusions.iter().any(|exclusion| exclusion.between.effect == Effect::Remove);
+        let every = matches!(self.entry, Entry::Each | Entry::All);
+        let increasing = self.times == Times::Increasing;
+        let order = needs_order(spec, direct, window).filter(|_| self.ties == TieOrder::Any);
+        let duration = matches!(window, Window::Of(_));
+        let own = "leave one of them out";
+        let refused = [
+            (order.is_some(), order.unwrap_or_default(), "leave --ties out, or say --ties arrival"),
+            (
+                increasing && self.ties != TieOrder::Any,
+                "increasing times and an order of equal times exclude each other",
+                own,
+            ),
+            (increasing && direct, "`>>` may be followed at the same time: it cannot have increasing times", own),
+            (
+                self.reuse && direct,
+                "an event cannot come directly after itself: `>>` and --reuse exclude each other",
+                own,
+            ),
+            (
+                self.reuse && increasing,
+                "an event is not later than itself: --reuse and increasing times exclude each other",
+                own,
+            ),
+            (
+                self.among == Among::Steps && !direct,
+                "--strict-among says what `>>` looks at, and there is no `>>`",
+                "leave it out",
+            ),
+            (
+                self.exclusions.len() > 16,
+                "a funnel has at most 16 exclusions",
+                "put them together: --exclude '(a | b)'",
+            ),
+            (
+                removes && every,
+                "an exclusion that removes visitors needs one attempt for each",
+                "say --exclude-effect stop",
+            ),
+            (
+                spec.hold_missing.is_some() && self.hold.is_empty(),
+                "nothing is held that could be missing",
+                "name it: --hold device",
+            ),
+            (
+                self.count == Count::Held && self.hold.is_empty(),
+                "no values are held that could be counted",
+                "name them: --hold device",
+            ),
+            (
+                self.count == Count::Held && every,
+                "values that are held are counted once each, not once for each attempt",
+                "leave --entry out",
+            ),
+            (
+                (self.count == Count::Attempts) != every && self.count != Count::Held,
+                "every attempt is counted with --entry each or all, and only then",
+                "say --entry each --count attempts",
+            ),
+            (
+                (self.count == Count::Sessions) && grain == Grain::Visitor,
+                "a funnel of visitors has no sessions to count",
+                "say --grain session",
+            ),
+            (
+                self.window_from == WindowFrom::Previous && !duration,
+                "a window from step to step is a duration",
+                "say --window 30m",
+            ),
+        ];
+        match refused.into_iter().find(|(refused, ..)| *refused) {
+            Some((_, reason, hint)) => Err(Error::question(reason).hint(hint)),
+            None => Ok(()),
+        }
+    }
+
+    /// How the events of a journey are brought into order.
+    pub fn order(&self, window: Window) -> Order {
+        Order {
+            by_step: self.ties == TieOrder::Step,
+            among_steps: self.among == Among::Steps,
+            by_event: matches!(window, Window::Events(_)),
+        }
+    }
+
+    /// What the core is told, but for steps, hops and window.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            ties: if self.ties == TieOrder::Any { Ties::Any } else { Ties::Arrival },
+            increasing: self.times == Times::Increasing,
+            reuse: self.reuse,
+            on_repeat: self.on_repeat,
+            exclusions: self.exclusions.iter().map(|exclusion| exclusion.between).collect(),
+            ..Rules::default()
+        }
+    }
+
+    /// The same with what attempts are looked at.
+    pub fn plan(&self, rules: Rules) -> Plan {
+        let hold = (!self.hold.is_empty()).then_some(self.hold_missing);
+        Plan { rules, entry: self.entry, hold, each_value: self.count == Count::Held }
+    }
+
+    /// Those that are not the usual, as they are printed.
+    pub fn printed(&self) -> Map<String, Value> {
+        let mut rules = Map::new();
+        let mut print = |usual: bool, name: &str, value: Value| {
+            if !usual {
+                rules.insert(name.into(), value);
+            }
+        };
+        print(self.window_from == WindowFrom::First, "window_from", json!(self.window_from));
+        print(self.among == Among::Events, "strict_among", json!(self.among));
+        print(self.times == Times::NonDecreasing, "times", json!(self.times));
+        print(!self.reuse, "reuse", json!(self.reuse));
+        print(self.on_repeat == OnRepeat::Ignore, "on_repeat", json!(self.on_repeat));
+        let exclusion =
+            |exclusion: &Exclusion| json!({ "what": exclusion.to_string(), "effect": exclusion.between.effect });
+        print(self.exclusions.is_empty(), "exclude", self.exclusions.iter().map(exclusion).collect());
+        print(self.entry == Entry::Best, "entry", json!(self.entry));
+        print(false, "count", json!(self.count));
+        print(self.hold.is_empty(), "hold", json!(self.hold));
+        print(self.hold.is_empty(), "hold_missing", json!(self.hold_missing));
+        rules
+    }
+}
+
+/// Why the order of equal times matters, if it does.
+fn needs_order(spec: &FunnelSpec, direct: bool, window: Window) -> Option<&'static str> {
+    let repeats = spec.on_repeat.is_some_and(|rule| rule != OnRepeat::Ignore);
+    match window {
+        _ if direct => Some("a funnel with `>>` cannot use equal times in any order"),
+        _ if repeats => Some("whether a step is repeated depends on the order of equal times"),
+        Window::Events(_) => Some("a window of so many events depends on the order of equal times"),
+        _ => None,
+    }
+}
