@@ -118,11 +118,14 @@ impl Exclusion {
                 let mut number = |key: &str, otherwise: usize| match table.remove(key) {
                     None => Ok(otherwise),
                     Some(toml::Value::Integer(number)) => Ok(usize::try_from(number).unwrap_or(0)),
-                    Some(other) => Err(Error::question(format!("{key} = {other} is no number of a step"))),
+                    Some(other) => Err(Error::question(format!("{key} = {other} is no number of a step"))
+                        .hint("steps are counted from 1: from = 1, to = 3")),
                 };
                 let (from, to) = (number("from", 1)?, number("to", steps)?);
                 let effect = table.remove("effect").map_or(Ok(effect), Effect::deserialize);
-                let effect = effect.map_err(|error| Error::question(error.message().to_owned()))?;
+                let effect = effect.map_err(|error| {
+                    Error::question(error.message().to_owned()).hint("an effect is \"stop\" or \"remove\"")
+                })?;
                 (StepsSpec::List(vec![toml::Value::Table(table)]), Between { from, to, effect })
             }
         };

@@ -1,3 +1,5 @@
+mod options;
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,0 +1,223 @@
+//! Options as they are written, held against exhaustive search of the same log.
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::FunnelSpec;
+use super::{common, entered};
+use crate::analyses::{Question, Spec};
+use crate::testing::oracle::funnel::{
+    Effect, Entry, Exclusion, Missing, OnRepeat, Options, Ties, Window, reported, reported_by_held,
+};
+use crate::testing::oracle::{self, Event, Hop, Step};
+use crate::testing::{ask, check_laws, logs};
+
+const SECOND: i64 = 1_000_000;
+
+/// What `A > B > C` means without options, but for its window.
+fn plain() -> Options {
+    Options {
+        steps: ["A", "B", "C"].map(|name| Step::Any(vec![name.into()])).to_vec(),
+        hops: vec![Hop::Eventually; 2],
+        limits: vec![None; 2],
+        window: Window::Time(20 * SECOND),
+        ties: Ties::Any,
+        among_steps: false,
+        increasing: false,
+        reuse: false,
+        exclusions: Vec::new(),
+        on_repeat: OnRepeat::Ignore,
+        entry: Entry::Best,
+        hold: None,
+    }
+}
+
+fn without(what: &str, from: usize, to: usize, effect: Effect) -> Exclusion {
+    Exclusion { what: Step::Any(vec![what.into()]), from, to, effect }
+}
+
+fn arrival() -> Options {
+    Options { ties: Ties::Arrival, ..plain() }
+}
+
+fn direct() -> Options {
+    Options { hops: vec![Hop::Directly; 2], ..arrival() }
+}
+
+/// A funnel as written in a job file, and what it means.
+fn cases() -> Vec<(&'static str, Options)> {
+    let stop = |what, from, to| without(what, from, to, Effect::Stop);
+    let remove = |what, from, to| without(what, from, to, Effect::Remove);
+    let overlapping = || ["AB", "B", "AC"].map(|names| Step::Any(names.chars().map(String::from).collect())).to_vec();
+    vec![
+        ("", plain()),
+        ("exclude = ['D@1-2']", Options { exclusions: vec![stop("D", 1, 2)], ..plain() }),
+        (
+            "exclude = ['D', 'page_view@2-3']",
+            Options { exclusions: vec![stop("D", 1, 3), stop("page_view", 2, 3)], ..plain() },
+        ),
+        ("exclude = ['D@1-2']\nexclude_effect = 'remove'", Options { exclusions: vec![remove("D", 1, 2)], ..plain() }),
+        (
+            "exclude = [{ event = 'D', from = 2, effect = 'remove' }, 'page_view@1-2']",
+            Options { exclusions: vec![remove("D", 2, 3), stop("page_view", 1, 2)], ..plain() },
+        ),
+        ("hold = ['device']", Options { hold: Some(Missing::Match), ..plain() }),
+        (
+            "hold = 'device'\nhold_missing = 'never'\nexclude = ['D']",
+            Options { hold: Some(Missing::Never), exclusions: vec![stop("D", 1, 3)], ..plain() },
+        ),
+        ("entry = 'first'", Options { entry: Entry::First, ..plain() }),
+        ("entry = 'last'\nwindow = 'none'", Options { entry: Entry::Last, window: Window::None, ..plain() }),
+        (
+            "entry = 'each'\nwindow = '5s'\nexclude = ['D@1-2']",
+            Options {
+                entry: Entry::Each,
+                window: Window::Time(5 * SECOND),
+                exclusions: vec![stop("D", 1, 2)],
+                ..plain()
+            },
+        ),
+        (
+            "entry = 'all'\ncount = 'attempts'\nhold = 'device'",
+            Options { entry: Entry::All, hold: Some(Missing::Match), ..plain() },
+        ),
+        ("window = '2 sessions'", Options { window: Window::Sessions(2), ..plain() }),
+        ("window = '4 events'", Options { window: Window::Events(4), ..arrival() }),
+        (
+            "window = '4s'\nwindow_from = 'previous'",
+            Options { window: Window::None, limits: vec![Some(4 * SECOND); 2], ..plain() },
+        ),
+        ("times = 'increasing'", Options { increasing: true, ..plain() }),
+        ("steps = '(A|B) > B > (A|C)'\nreuse = true", Options { reuse: true, steps: overlapping(), ..plain() }),
+        ("on_repeat = 'end_any'", Options { on_repeat: OnRepeat::EndAny, ..arrival() }),
+        (
+            "on_repeat = 'end_last'\nties = 'step'",
+            Options { on_repeat: OnRepeat::EndLast, ties: Ties::Step, ..plain() },
+        ),
+        ("steps = '(A|B) > B > (A|C)'\nties = 'step'", Options { ties: Ties::Step, steps: overlapping(), ..plain() }),
+        ("steps = 'A >> B >> C'\nstrict_among = 'steps'", Options { among_steps: true, ..direct() }),
+        (
+            "steps = 'A >> B >> C'\nties = 'step'\nwindow = '3 events'",
+            Options { window: Window::Events(3), ties: Ties::Step, ..direct() },
+        ),
+    ]
+}
+
+fn question(text: &str, shared: Value) -> Box<dyn Question> {
+    let mut table: toml::Table = text.parse().unwrap();
+    table.entry("steps").or_insert("A > B > C".into());
+    table.entry("window").or_insert("20s".into());
+    let spec = FunnelSpec::deserialize(table).unwrap();
+    spec.resolve(common(shared).resolve(false).unwrap()).unwrap()
+}
+
+/// The attempts of all visitors, and how many visitors have one.
+fn expected(options: &Options, each_value: bool, log: &[Event]) -> (Vec<(Vec<Event>, Vec<usize>)>, usize) {
+    let mut attempts = Vec::new();
+    let mut entering = 0;
+    for journey in oracle::order(log).into_values() {
+        let sessions = oracle::sessions(&journey, 5 * SECOND, oracle::Edge::Exceeds);
+        let numbers: Vec<usize> =
+            sessions.iter().enumerate().flat_map(|(number, session)| vec![number; session.len()]).collect();
+        let found = match each_value {
+            true => reported_by_held(options, &journey, &numbers).into_iter().map(|(_, attempt)| attempt).collect(),
+            false => reported(options, &journey, &numbers),
+        };
+        entering += usize::from(!found.is_empty());
+        attempts.extend(found.into_iter().map(|attempt| (journey.clone(), attempt)));
+    }
+    (attempts, entering)
+}
+
+fn check(text: &str, options: &Options, each_value: bool, log: &[Event]) -> Result<(), TestCaseError> {
+    let (report, _) = ask(&*question(text, json!({"timeout": "5s"})), log);
+    let (attempts, entering) = expected(options, each_value, log);
+    let reached = |step: usize| attempts.iter().filter(|(_, attempt)| attempt.len() > step).count() as u64;
+    prop_assert_eq!(entered(&report), (0..3).map(reached).collect::<Vec<_>>(), "{}", text);
+    prop_assert_eq!(report["journeys"].as_u64().unwrap() - report["never_entered"].as_u64().unwrap(), entering as u64);
+    let times = attempts.iter().filter(|(_, attempt)| attempt.len() == 3);
+    let sum: i64 = times.map(|(journey, attempt)| journey[attempt[2]].time - journey[attempt[0]].time).sum();
+    let mean = report["steps"][2]["time_from_first_s"]["mean"].as_f64();
+    prop_assert_eq!(mean.is_some(), reached(2) > 0);
+    prop_assert!((mean.unwrap_or(0.0) * reached(2) as f64 - sum as f64 / 1e6).abs() < 1e-6, "{}", text);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn every_option_means_what_the_oracle_says(log in logs()) {
+        for (text, options) in cases() {
+            check(text, &options, false, &log)?;
+        }
+        let options = Options { hold: Some(Missing::Match), ..plain() };
+        check("hold = ['device']\ncount = 'held'", &options, true, &log)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_laws_hold_with_every_option(log in logs()) {
+        for (text, _) in cases() {
+            check_laws(&*question(text, json!({"timeout": "5s", "by": ["device"]})), &log);
+        }
+    }
+
+    #[test]
+    fn a_visitor_counts_by_the_best_of_its_sessions(log in logs()) {
+        let shared = json!({"timeout": "5s", "grain": "session"});
+        let (report, _) = ask(&*question("count = 'visitors'\nwindow = 'session'", shared), &log);
+        let options = Options { window: Window::None, ..plain() };
+        let depth = |session: &Vec<Event>| reported(&options, session, &vec![0; session.len()]).first().map_or(0, Vec::len);
+        let best: Vec<usize> = oracle::order(&log).into_values()
+            .map(|journey| oracle::sessions(&journey, 5 * SECOND, oracle::Edge::Exceeds).iter().map(depth).max().unwrap_or(0))
+            .collect();
+        let reached = |step: usize| best.iter().filter(|depth| **depth > step).count() as u64;
+        prop_assert_eq!(entered(&report), (0..3).map(reached).collect::<Vec<_>>());
+        prop_assert_eq!(report["journeys"].as_u64(), Some(best.len() as u64));
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused_with_a_hint() {
+    let refused = |text: &str, shared: Value| {
+        let mut table: toml::Table = text.parse().unwrap();
+        table.entry("steps").or_insert("A > B > C".into());
+        let spec = FunnelSpec::deserialize(table).unwrap();
+        let error =
+            spec.resolve(common(shared).resolve(false).unwrap()).err().unwrap_or_else(|| panic!("{text} is fine"));
+        assert!(error.advice().is_some(), "{text}: {error}");
+        error.to_string()
+    };
+    for (text, reason) in [
+        ("on_repeat = 'end_any'\nties = 'any'", "whether a step is repeated"),
+        ("window = '3 events'\nties = 'any'", "so many events"),
+        ("times = 'increasing'\nties = 'step'", "increasing times"),
+        ("steps = 'A >> B'\ntimes = 'increasing'", "increasing times"),
+        ("steps = 'A >> B'\nreuse = true", "directly after itself"),
+        ("reuse = true\ntimes = 'increasing'", "not later than itself"),
+        ("strict_among = 'steps'", "there is no `>>`"),
+        ("exclude = ['D@1-4']", "--exclude: there is nothing between"),
+        ("exclude = ['D@2-2']", "nothing between the steps 2 and 2"),
+        ("exclude = ['D@0-2']", "nothing between the steps 0 and 2"),
+        ("exclude = ['D > E@1-2']", "more than one step"),
+        ("exclude = [{ event = 'D', from = 'x' }]", "no number of a step"),
+        ("exclude = [{ event = 'D', effect = 'x' }]", "unknown variant"),
+        ("exclude = ['D']\nexclude_effect = 'remove'\nentry = 'each'", "removes visitors"),
+        ("hold_missing = 'never'", "nothing is held"),
+        ("count = 'held'", "no values are held"),
+        ("count = 'attempts'", "every attempt is counted with --entry each"),
+        ("count = 'visitors'\nentry = 'each'", "every attempt is counted with --entry each"),
+        ("count = 'sessions'", "no sessions to count"),
+        ("window = 'none'\nwindow_from = 'previous'", "is a duration"),
+    ] {
+        let error = refused(text, json!({}));
+        assert!(error.contains(reason), "{text}: {error}");
+    }
+    let error = refused("window = '2 sessions'", json!({"grain": "session"}));
+    assert!(error.contains("several sessions"), "{error}");
+}
