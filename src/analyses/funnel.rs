@@ -1,6 +1,8 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
+mod counts;
 mod follow;
+mod histogram;
 mod options;
 mod report;
 #[cfg(test)]
@@ -20,16 +22,15 @@ use super::step::{Hit, Hop, HopKind, Matcher, Step, StepsSpec};
 use super::steps::Rules;
 pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
 use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
-use crate::durations::ExactDurations;
 use crate::error::{Error, Result};
-use crate::ids::NO_VALUE;
 use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
-use crate::rates::{rate, wilson};
 use crate::spill::Spill;
 use crate::units::Span;
-use follow::{Follow, Work};
-use options::Options;
-pub use options::{Among, Count, ExcludeSpec, TieOrder, Times, WindowFrom};
+use counts::FunnelCounts;
+use follow::{Follow, Work, pairs};
+pub use histogram::Bin;
+pub use options::{Among, Count, ExcludeSpec, StepOrder, TieOrder, Times, WindowFrom};
+use options::{Options, Shape};
 pub use report::{FunnelReport, StepRow};
 
 /// A funnel as written.
@@ -51,6 +52,12 @@ pub struct FunnelSpec {
     /// What the window is measured from [default: first]
     #[arg(long, value_name = "STEP")]
     pub window_from: Option<WindowFrom>,
+    /// Whether the steps must come in their order [default: ordered]
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<StepOrder>,
+    /// Let journeys enter at every step, and not at the first one alone
+    #[arg(long)]
+    pub open: bool,
     /// Which order events of equal time may be used in [default: any; arrival where the order matters, as with `>>`]
     #[arg(long, value_name = "ORDER")]
     pub ties: Option<TieOrder>,
@@ -302,9 +309,12 @@ impl Question for Funnel {
             .transpose()?;
         let entered = self.entered.bind(names.zone)?;
         let sessions = matches!(self.window, Window::Sessions(_)).then(|| names.session(&self.common.sessions));
+        let pairs = if self.options.shape == Shape::Open { pairs(&rules) } else { Vec::new() };
         let plan = self.options.plan(rules);
         let mut follow = Follow {
             single: None,
+            shape: self.options.shape,
+            pairs,
             excluded,
             order: self.options.order(self.window),
             hold: self.options.hold.iter().map(|name| names.dimension(name)).collect::<Result<_>>()?,
@@ -319,7 +329,7 @@ impl Question for Funnel {
             unit,
             count: self.options.count,
             steps: self.steps.iter().map(ToString::to_string).collect(),
-            title: format!("Funnel of {}: {}", self.options.count.name(), self.text()),
+            title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),
             // An attempt that begins after this time had less than a whole window.
             open_after: names.span.and_then(|(_, last)| Some(last.saturating_sub(span?))),
         };
@@ -361,31 +371,6 @@ struct BoundFunnel {
     open_after: Option<i64>,
 }
 
-/// What a funnel counts.
-#[derive(Clone, Debug)]
-pub struct FunnelCounts {
-    /// Journeys of the grain; visitors if these are counted by their best session.
-    journeys: u64,
-    /// Those with an attempt.
-    entering: u64,
-    /// Those who begin less than one window before the log ends.
-    open: u64,
-    steps: Vec<StepCounts>,
-}
-
-/// What is counted of those who reach a step.
-#[derive(Clone, Debug, Default)]
-struct StepCounts {
-    entered: u64,
-    /// Of all steps but the first.
-    from_previous: ExactDurations,
-    /// Of the third step and those behind it: for the second both times are one.
-    from_first: ExactDurations,
-    /// Sum of the values of the step's events, in millionths, and how many had one.
-    value: i128,
-    valued: u64,
-}
-
 impl Analysis for BoundFunnel {
     type Work = Work;
     type Partial = FunnelCounts;
@@ -401,12 +386,7 @@ impl Analysis for BoundFunnel {
     }
 
     fn empty(&self) -> FunnelCounts {
-        FunnelCounts {
-            journeys: 0,
-            entering: 0,
-            open: 0,
-            steps: self.steps.iter().map(|_| StepCounts::default()).collect(),
-        }
+        FunnelCounts::new(self.steps.len())
     }
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
@@ -417,65 +397,39 @@ impl Analysis for BoundFunnel {
         for journey in visitor.journeys(self.unit) {
             counts.journeys += 1;
             let mut entered = false;
+            if self.follow.shape == Shape::Open {
+                self.follow.steps(work, visitor, journey, steps, |step, events| {
+                    counts.come(step, events, journey);
+                    entered = true;
+                });
+                counts.entering += u64::from(entered);
+                continue;
+            }
             self.follow.attempts(work, visitor, journey, steps, |attempt| {
                 self.take(counts, journey, attempt);
                 entered = true;
             });
             counts.entering += u64::from(entered);
+            if self.follow.shape == Shape::Unordered {
+                counts.have(self.follow.fitting(work));
+            }
         }
     }
 
     fn merge(&self, into: &mut FunnelCounts, from: FunnelCounts) {
-        into.journeys += from.journeys;
-        into.entering += from.entering;
-        into.open += from.open;
-        for (into, from) in into.steps.iter_mut().zip(from.steps) {
-            into.entered += from.entered;
-            into.from_previous.merge(from.from_previous);
-            into.from_first.merge(from.from_first);
-            into.value += from.value;
-            into.valued += from.valued;
-        }
+        into.merge(from);
     }
 
     fn finish(&self, counts: FunnelCounts, _names: &Names) -> Result<FunnelReport> {
-        let entered: Vec<u64> = counts.steps.iter().map(|step| step.entered).collect();
-        let rows = counts.steps.into_iter().enumerate().map(|(at, step)| {
-            let of = |whole| rate(step.entered, whole);
-            // A journey may have several attempts: they are no part of the journeys.
-            let journeys = if matches!(self.count, Count::Attempts | Count::Held) { 0 } else { counts.journeys };
-            let from_previous = step.from_previous.summary(90)?;
-            let from_first = if at == 1 { from_previous } else { step.from_first.summary(90)? };
-            Ok(StepRow {
-                step: self.steps[at].clone(),
-                entered: step.entered,
-                of_first: of(entered[0]),
-                of_previous: if at == 0 { of(entered[0]) } else { of(entered[at - 1]) },
-                of_all: of(journeys),
-                interval: wilson(step.entered, journeys),
-                dropped: step.entered - entered.get(at + 1).copied().unwrap_or(step.entered),
-                from_previous,
-                from_first,
-                value: (step.valued > 0).then_some(step.value),
-            })
-        });
-        Ok(FunnelReport {
-            title: self.title.clone(),
-            journeys: counts.journeys,
-            never_entered: counts.journeys - counts.entering,
-            open_entries: self.open_after.map(|_| counts.open),
-            steps: rows.collect::<Result<_>>()?,
-        })
+        counts.finish(self)
     }
 
     fn bytes(&self, counts: &FunnelCounts) -> usize {
-        let times = counts.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
-        times.sum::<usize>() + counts.steps.capacity() * size_of::<StepCounts>()
+        counts.bytes()
     }
 
     fn relieve(&self, counts: &mut FunnelCounts, spill: &Arc<Spill>) -> Result<()> {
-        let mut times = counts.steps.iter_mut().flat_map(|step| [&mut step.from_previous, &mut step.from_first]);
-        times.try_for_each(|times| times.relieve(spill))
+        counts.relieve(spill)
     }
 }
 
@@ -498,19 +452,8 @@ impl BoundFunnel {
 
     /// Takes in a reported attempt.
     fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
-        let Some(&Hit { time: start, .. }) = attempt.first() else { return };
-        counts.open += u64::from(self.open_after.is_some_and(|after| start > after));
-        let mut previous = start;
-        for (number, (step, &Hit { time, at, .. })) in counts.steps.iter_mut().zip(attempt).enumerate() {
-            step.count(journey.values().get(at as usize).copied());
-            if number > 0 {
-                step.from_previous.add(time - previous);
-            }
-            if number > 1 {
-                step.from_first.add(time - start);
-            }
-            previous = time;
-        }
+        counts.open += u64::from(self.open_after.is_some_and(|after| attempt[0].time > after));
+        counts.add(attempt, journey);
     }
 }
 
@@ -522,14 +465,4 @@ fn is_better(attempt: &[Hit], other: &[Hit]) -> bool {
         (Reverse(times.len()), times.last().copied(), Reverse(times.first().copied()), times)
     };
     key(attempt) < key(other)
-}
-
-impl StepCounts {
-    fn count(&mut self, value: Option<i64>) {
-        self.entered += 1;
-        if let Some(value) = value.filter(|value| *value != NO_VALUE) {
-            self.value += i128::from(value);
-            self.valued += 1;
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod matching;
 mod search;
 mod single;
 mod trail;
+mod unordered;
 
 use std::ops::Range;
 
@@ -32,6 +33,7 @@ pub use entry::{Attempts, Entry, HoldMissing, NOT_HELD, Plan};
 pub use exclude::{Between, Effect};
 pub use single::Single;
 pub use trail::{Order, Trail};
+pub use unordered::Unordered;
 
 /// Which order events of equal time may be used in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -5,8 +5,11 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::options::Shape;
 use crate::analyses::step::{Hit, Matcher};
-use crate::analyses::steps::{Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Single, Trail};
+use crate::analyses::steps::{
+    Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Rules, Single, Trail, Unordered, Work as Matching,
+};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Visitor};
 
@@ -16,6 +19,9 @@ pub struct Follow {
     /// The excluded events, each by its number.
     pub excluded: Option<Matcher>,
     pub plan: Plan,
+    pub shape: Shape,
+    /// For each step of an open funnel but the first: how it follows the one before.
+    pub pairs: Vec<Rules>,
     /// The short way, if the funnel is of the kind that has one.
     pub single: Option<Single>,
     pub order: Order,
@@ -35,8 +41,12 @@ pub const ALWAYS: Range<i64> = i64::MIN..i64::MAX;
 pub struct Work {
     trail: Trail,
     attempts: Attempts,
-    /// The reported attempt of the short way.
+    /// The reported attempt of the short ways.
     single: Vec<Hit>,
+    unordered: Unordered,
+    /// The trail of two steps of an open funnel.
+    pair: Trail,
+    matching: Matching,
     /// By event of the visitor the number of its session.
     sessions: Vec<i64>,
     values: Values,
@@ -53,6 +63,7 @@ impl Follow {
             && self.sessions.is_none()
             && self.order == Order::default()
             && self.plan.entry == Entry::Best
+            && self.shape == Shape::Ordered
     }
 
     /// Takes the short way from now on, if the funnel is of the kind that has one.
@@ -73,6 +84,9 @@ impl Follow {
         steps: u64,
         mut take: impl FnMut(&[Hit]),
     ) {
+        if self.shape == Shape::Unordered {
+            return self.unordered(work, visitor, journey, steps, take);
+        }
         if steps & 1 == 0 {
             return;
         }
@@ -91,6 +105,68 @@ impl Follow {
             self.lay(work, visitor, journey);
         }
         self.plan.attempts(&mut work.trail, &mut work.attempts, take);
+    }
+
+    /// Hands over the attempt of a funnel without an order: an event for each step that is done.
+    fn unordered(
+        &self,
+        work: &mut Work,
+        visitor: Visitor<'_>,
+        journey: Journey<'_>,
+        steps: u64,
+        mut take: impl FnMut(&[Hit]),
+    ) {
+        work.trail.clear();
+        if steps == 0 {
+            return;
+        }
+        self.lay(work, visitor, journey);
+        let Work { trail, unordered, single, .. } = work;
+        let rules = &self.plan.rules;
+        single.clear();
+        let attempt = unordered.attempt(&trail.hits, rules.steps, rules.window);
+        single.extend(attempt.iter().map(|&at| trail.hits[at as usize]));
+        if !single.is_empty() {
+            take(single);
+        }
+    }
+
+    /// The steps that some event of the journey fits that was followed last.
+    pub fn fitting(&self, work: &Work) -> u64 {
+        work.trail.hits.iter().fold(0, |all, hit| all | hit.mask)
+    }
+
+    /// Hands over each step of an open funnel that a journey comes to: its event alone, or behind that of the step before.
+    pub fn steps(
+        &self,
+        work: &mut Work,
+        visitor: Visitor<'_>,
+        journey: Journey<'_>,
+        steps: u64,
+        mut take: impl FnMut(usize, &[Hit]),
+    ) {
+        if steps == 0 {
+            return;
+        }
+        work.trail.clear();
+        self.lay(work, visitor, journey);
+        let Work { trail, pair, matching, single, .. } = work;
+        for step in 0..self.plan.rules.steps {
+            let Some(&hit) = trail.hits.iter().find(|hit| hit.mask >> step & 1 != 0) else { continue };
+            single.clear();
+            if step > 0 {
+                pair.clone_from(trail);
+                pair.hits.iter_mut().for_each(|hit| hit.mask = hit.mask >> (step - 1) & 3);
+                let attempt = self.pairs[step - 1].attempt(pair, matching);
+                if attempt.len() == 2 {
+                    single.extend(attempt.iter().map(|&at| trail.hits[at as usize]));
+                }
+            }
+            if single.is_empty() {
+                single.push(hit);
+            }
+            take(step, single);
+        }
     }
 
     /// Lays the trail of a journey.
@@ -134,4 +210,15 @@ impl Follow {
             trail.held.extend(held);
         }
     }
+}
+
+/// The rules of each hop of a funnel, as those of a funnel of two steps.
+pub fn pairs(rules: &Rules) -> Vec<Rules> {
+    let pair = |step: usize| Rules {
+        steps: 2,
+        direct: (rules.direct >> step & 1) << 1,
+        limits: rules.limits.get(step).map_or_else(Vec::new, |&limit| vec![None, limit]),
+        ..rules.clone()
+    };
+    (1..rules.steps).map(pair).collect()
 }

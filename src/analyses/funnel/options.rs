@@ -56,6 +56,39 @@ pub enum Times {
     Increasing,
 }
 
+/// Whether steps must come in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOrder {
+    /// They must.
+    #[default]
+    Ordered,
+    /// So many steps are done as one window holds.
+    Any,
+}
+
+/// What kind of funnel it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Entered at the first step.
+    Ordered,
+    /// Steps in any order.
+    Unordered,
+    /// Entered at any step.
+    Open,
+}
+
+impl Shape {
+    /// What it is called in titles.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Ordered => "Funnel",
+            Shape::Unordered => "Funnel in any order",
+            Shape::Open => "Open funnel",
+        }
+    }
+}
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -161,6 +194,7 @@ impl std::fmt::Display for Exclusion {
 /// The options of a funnel as meant.
 #[derive(Clone, Debug)]
 pub struct Options {
+    pub shape: Shape,
     pub ties: TieOrder,
     pub window_from: WindowFrom,
     among: Among,
@@ -186,6 +220,11 @@ impl Options {
         let entry = spec.entry.unwrap_or_default();
         let every = matches!(entry, Entry::Each | Entry::All);
         let options = Options {
+            shape: match spec.order.unwrap_or_default() {
+                StepOrder::Any => Shape::Unordered,
+                StepOrder::Ordered if spec.open => Shape::Open,
+                StepOrder::Ordered => Shape::Ordered,
+            },
             ties: spec.ties.unwrap_or(if needs_order(spec, direct, window).is_some() {
                 TieOrder::Arrival
             } else {
@@ -207,6 +246,7 @@ impl Options {
             hold_missing: spec.hold_missing.unwrap_or_default(),
         };
         options.check(spec, direct, window, grain)?;
+        options.check_shape(spec, hops, window, grain)?;
         Ok(options)
     }
 
@@ -287,6 +327,35 @@ impl Options {
         }
     }
 
+    /// Refuses what funnels that are open or have no order cannot answer.
+    fn check_shape(&self, spec: &FunnelSpec, hops: &[Hop], window: Window, grain: Grain) -> Result<()> {
+        let unordered = self.shape == Shape::Unordered;
+        let enters = self.entry != Entry::Best || spec.entered_from.is_some() || spec.entered_to.is_some();
+        let counts = matches!((self.count, grain), (Count::Visitors, Grain::Visitor) | (Count::Sessions, _));
+        let timed = matches!(window, Window::Of(_) | Window::None | Window::Session);
+        let what = if unordered { "a funnel in any order" } else { "an open funnel" };
+        let refused = [
+            (unordered && spec.open, "is open already: it is entered at every step"),
+            (enters, "is entered at every step: it has no --entry, --entered-from or --entered-to"),
+            (!self.exclusions.is_empty(), "has no steps that exclusions lie between"),
+            (!self.hold.is_empty(), "has no first step whose value could be held"),
+            (self.on_repeat != OnRepeat::Ignore, "has no attempts that a repeat could end"),
+            (!counts, "counts journeys of its grain"),
+            (unordered && !timed, "has a duration as its window, the session, or none"),
+            (unordered && self.window_from != WindowFrom::First, "has one window for all steps"),
+            (unordered && hops.iter().any(|hop| *hop != Hop::EVENTUALLY), "has no hops of a kind or with a limit"),
+            (unordered && self.ties != TieOrder::Any, "has no order of equal times"),
+            (unordered && self.times != Times::NonDecreasing, "has no order of times"),
+            (unordered && self.reuse, "needs an event for each step"),
+        ];
+        match refused.into_iter().find(|(refused, _)| *refused && self.shape != Shape::Ordered) {
+            Some((_, reason)) => {
+                Err(Error::question(format!("{what} {reason}")).hint("leave one of the two options out"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// How the events of a journey are brought into order.
     pub fn order(&self, window: Window) -> Order {
         Order {
@@ -322,6 +391,8 @@ impl Options {
                 rules.insert(name.into(), value);
             }
         };
+        print(self.shape != Shape::Unordered, "order", json!(StepOrder::Any));
+        print(self.shape != Shape::Open, "open", json!(true));
         print(self.window_from == WindowFrom::First, "window_from", json!(self.window_from));
         print(self.among == Among::Events, "strict_among", json!(self.among));
         print(self.times == Times::NonDecreasing, "times", json!(self.times));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::histogram::Bin;
 use crate::durations::Summary;
 use crate::reports::{Cell, Report, Table};
 
@@ -15,8 +16,12 @@ pub struct FunnelReport {
     pub never_entered: u64,
     /// Entries less than one window before the end of the log; `None` if the window is no duration.
     pub open_entries: Option<u64>,
-    /// One for each step, in their order.
+    /// One for each step, in their order; without an order, one for each number of steps.
     pub steps: Vec<StepRow>,
+    /// For each step the journeys that have an event of it, if the steps have no order; else empty.
+    pub having: Vec<(String, u64)>,
+    /// How long those who did all steps took from the first to the last; empty if nobody did, or if there is one step alone.
+    pub histogram: Vec<Bin>,
 }
 
 /// One step of the answer.
@@ -33,8 +38,10 @@ pub struct StepRow {
     pub of_all: Option<f64>,
     /// Wilson 95 % interval of `of_all`.
     pub interval: Option<[f64; 2]>,
-    /// Entered, but not the next step; 0 at the last one.
+    /// Entered, but did not go on to the next step; 0 at the last one.
     pub dropped: u64,
+    /// In an open funnel: entered, and came from the step before; the others entered here.
+    pub continued: Option<u64>,
     /// Seconds from the step before; the percentile is the 90th. `None` at the first step and if nobody entered.
     pub from_previous: Option<Summary>,
     /// Seconds from the first step; the percentile is the 90th. `None` at the first step and if nobody entered.
@@ -54,6 +61,66 @@ impl Report for FunnelReport {
     }
 
     fn tables(&self) -> Vec<Table> {
+        let mut tables = vec![self.steps_table()];
+        if self.steps.len() > 1 {
+            tables.push(self.histogram_table());
+        }
+        if !self.having.is_empty() {
+            let columns = ["step", "journeys"].map(str::to_owned).to_vec();
+            let row = |(step, count): &(String, u64)| vec![Cell::Text(step.clone()), Cell::Count(*count)];
+            tables.push(Table { name: "held", columns, rows: self.having.iter().map(row).collect() });
+        }
+        tables
+    }
+
+    fn json(&self) -> Value {
+        let times = |times: Option<Summary>| {
+            times.map_or(Value::Null, |times| {
+                json!({
+                    "mean": Cell::Seconds(times.mean).json(),
+                    "median": Cell::Seconds(times.median).json(),
+                    "p90": Cell::Seconds(times.percentile).json(),
+                })
+            })
+        };
+        let rate = |rate| Cell::rate(rate).json();
+        let step = |step: &StepRow| {
+            let mut row = json!({
+                "step": step.step,
+                "entered": step.entered,
+                "of_first": rate(step.of_first),
+                "of_previous": rate(step.of_previous),
+                "of_all": rate(step.of_all),
+                "interval": step.interval.map(|interval| interval.map(|end| Cell::Rate(end).json())),
+                "dropped": step.dropped,
+                "time_from_previous_s": times(step.from_previous),
+                "time_from_first_s": times(step.from_first),
+                "value": step.value.map_or(Value::Null, |value| Cell::Money(value).json()),
+            });
+            if let Some(continued) = step.continued {
+                row["continued"] = json!(continued);
+                row["entered_here"] = json!(step.entered - continued);
+            }
+            row
+        };
+        let bin = |bin: &Bin| json!({ "from_s": seconds(bin.from_s).json(), "to_s": seconds(bin.to_s).json(), "count": bin.count });
+        let mut report = json!({
+            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
+            "journeys": self.journeys,
+            "never_entered": self.never_entered,
+            "open_entries": self.open_entries,
+            "histogram": self.histogram.iter().map(bin).collect::<Vec<_>>(),
+        });
+        if !self.having.is_empty() {
+            let held = |(step, count): &(String, u64)| json!({ "step": step, "journeys": count });
+            report["held"] = self.having.iter().map(held).collect();
+        }
+        report
+    }
+}
+
+impl FunnelReport {
+    fn steps_table(&self) -> Table {
         const COLUMNS: [&str; 10] = [
             "step",
             "entered",
@@ -83,40 +150,29 @@ impl Report for FunnelReport {
                 step.value.map_or(Cell::Null, Cell::Money),
             ]
         };
-        let columns = COLUMNS.map(str::to_owned).to_vec();
-        vec![Table { name: "steps", columns, rows: self.steps.iter().map(row).collect() }]
+        let mut table = Table {
+            name: "steps",
+            columns: COLUMNS.map(str::to_owned).to_vec(),
+            rows: self.steps.iter().map(row).collect(),
+        };
+        if self.steps.iter().any(|step| step.continued.is_some()) {
+            table.columns.extend(["continued", "entered_here"].map(str::to_owned));
+            for (row, step) in table.rows.iter_mut().zip(&self.steps) {
+                let continued = step.continued.unwrap_or(0);
+                row.extend([Cell::Count(continued), Cell::Count(step.entered - continued)]);
+            }
+        }
+        table
     }
 
-    fn json(&self) -> Value {
-        let times = |times: Option<Summary>| {
-            times.map_or(Value::Null, |times| {
-                json!({
-                    "mean": Cell::Seconds(times.mean).json(),
-                    "median": Cell::Seconds(times.median).json(),
-                    "p90": Cell::Seconds(times.percentile).json(),
-                })
-            })
-        };
-        let rate = |rate| Cell::rate(rate).json();
-        let step = |step: &StepRow| {
-            json!({
-                "step": step.step,
-                "entered": step.entered,
-                "of_first": rate(step.of_first),
-                "of_previous": rate(step.of_previous),
-                "of_all": rate(step.of_all),
-                "interval": step.interval.map(|interval| interval.map(|end| Cell::Rate(end).json())),
-                "dropped": step.dropped,
-                "time_from_previous_s": times(step.from_previous),
-                "time_from_first_s": times(step.from_first),
-                "value": step.value.map_or(Value::Null, |value| Cell::Money(value).json()),
-            })
-        };
-        json!({
-            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
-            "journeys": self.journeys,
-            "never_entered": self.never_entered,
-            "open_entries": self.open_entries,
-        })
+    fn histogram_table(&self) -> Table {
+        let columns = ["from_s", "to_s", "count"].map(str::to_owned).to_vec();
+        let row = |bin: &Bin| vec![seconds(bin.from_s), seconds(bin.to_s), Cell::Count(bin.count)];
+        Table { name: "histogram", columns, rows: self.histogram.iter().map(row).collect() }
     }
+}
+
+/// An edge of a bin. They are below 2⁵³.
+fn seconds(seconds: u64) -> Cell {
+    Cell::Seconds(seconds as f64)
 }

@@ -44,6 +44,24 @@ fn rates_times_and_drops_add_up() {
 }
 
 #[test]
+fn times_of_those_who_did_all_steps_are_in_bins() {
+    let log = [
+        visitor("1", "A@0 B@1 C@4"),
+        visitor("2", "A@0 B@3 C@5"),
+        visitor("3", "A@0 B@1 C@40"),
+        visitor("4", "A@0 B@10"),
+    ];
+    let (report, _) = ask(&*funnel("A > B > C", "7d", json!({})), &log.concat());
+    let bin = |from: f64, to: f64, count: u64| json!({"from_s": from, "to_s": to, "count": count});
+    let bins = [bin(2.0, 5.0, 1), bin(5.0, 10.0, 1), bin(10.0, 20.0, 0), bin(20.0, 50.0, 1)];
+    assert_eq!(report["histogram"], json!(bins));
+    for steps in ["A > D", "A"] {
+        let (report, _) = ask(&*funnel(steps, "7d", json!({})), &log.concat());
+        assert_eq!(report["histogram"], json!([]), "{steps}");
+    }
+}
+
+#[test]
 fn entering_is_bounded_and_going_on_is_not() {
     let log = [visitor("1", "A@0 A@100 B@200"), visitor("2", "A@50 B@60 B@300"), visitor("3", "B@99")].concat();
     let entered_at = |from: Option<&str>, to: Option<&str>| {
@@ -166,6 +184,8 @@ proptest! {
         let (report, _) = ask(&*funnel(&text, "20s", shared), &log);
         let (counts, times) = expected(&log, &reference, sessions);
         prop_assert_eq!(entered(&report), counts.clone());
+        let bins = report["histogram"].as_array().unwrap().iter().map(|bin| bin["count"].as_u64().unwrap());
+        prop_assert_eq!(bins.sum::<u64>(), counts[2]);
         for (step, row) in report["steps"].as_array().unwrap().iter().enumerate().skip(1).filter(|(step, _)| counts[*step] > 0) {
             let mean = row["time_from_first_s"]["mean"].as_f64().unwrap();
             prop_assert!((mean * counts[step] as f64 - times[step] as f64 / 1e6).abs() < 1e-6);

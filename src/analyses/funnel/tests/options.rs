@@ -221,3 +221,122 @@ fn options_that_contradict_each_other_are_refused_with_a_hint() {
     let error = refused("window = '2 sessions'", json!({"grain": "session"}));
     assert!(error.contains("several sessions"), "{error}");
 }
+
+/// Funnels without an order as written, with their steps, window and grain.
+const UNORDERED: [(&str, [&str; 3], Window); 3] = [
+    ("window = '5s'", ["A", "B", "C"], Window::Time(5 * SECOND)),
+    ("window = 'none'\nsteps = '(A|B) > B > (A|B|C)'", ["AB", "B", "ABC"], Window::None),
+    ("window = '3s'\nsteps = '(A|B) > (A|C) > (A|B)'", ["AB", "AC", "AB"], Window::Time(3 * SECOND)),
+];
+
+fn steps(names: [&str; 3]) -> Vec<Step> {
+    names.map(|names| Step::Any(names.chars().map(String::from).collect())).to_vec()
+}
+
+/// By definition: of all windows that hold so many steps the earliest end, and of those the latest begin.
+fn span(steps: &[Step], window: Window, journey: &[Event], count: usize) -> Option<i64> {
+    let holds = |from: i64, to: i64| {
+        let inside: Vec<Event> = journey.iter().filter(|event| (from..=to).contains(&event.time)).cloned().collect();
+        oracle::funnel::any_order(steps, window, &inside) >= count
+    };
+    let times = || journey.iter().map(|event| event.time);
+    let end = times().find(|&end| holds(i64::MIN, end))?;
+    times().rev().find(|&begin| begin <= end && holds(begin, end)).map(|begin| end - begin)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn without_an_order_so_many_steps_are_done_as_a_window_holds(log in logs()) {
+        for (text, names, window) in UNORDERED {
+            let steps = steps(names);
+            let (report, _) = ask(&*question(&format!("order = 'any'\n{text}"), json!({})), &log);
+            let journeys: Vec<Vec<Event>> = oracle::order(&log).into_values().collect();
+            let counts: Vec<usize> = journeys.iter().map(|journey| oracle::funnel::any_order(&steps, window, journey)).collect();
+            let reached = |step: usize| counts.iter().filter(|count| **count > step).count() as u64;
+            prop_assert_eq!(entered(&report), (0..3).map(reached).collect::<Vec<_>>(), "{}", text);
+            for (at, step) in steps.iter().enumerate() {
+                let having = journeys.iter().filter(|journey| journey.iter().any(|event| step.fits(event))).count();
+                prop_assert_eq!(report["held"][at]["journeys"].as_u64(), Some(having as u64));
+            }
+            let spans = journeys.iter().zip(&counts).filter(|(_, count)| **count == 3);
+            let sum: i64 = spans.filter_map(|(journey, _)| span(&steps, window, journey, 3)).sum();
+            let mean = report["steps"][2]["time_from_first_s"]["mean"].as_f64().unwrap_or(0.0);
+            prop_assert!((mean * reached(2) as f64 - sum as f64 / 1e6).abs() < 1e-6, "{}: {} {}", text, mean, sum);
+        }
+    }
+
+    #[test]
+    fn an_open_funnel_is_entered_at_every_step(log in logs()) {
+        let hop = |kind, limit| Options { hops: vec![kind; 2], limits: vec![limit; 2], ..plain() };
+        let cases = [
+            ("", plain()),
+            ("steps = 'A >[3s] B >[3s] C'\nwindow = 'none'", Options { window: Window::None, ..hop(Hop::Eventually, Some(3 * SECOND)) }),
+            ("steps = 'A >> B >> C'\nwindow = '4s'", Options { ties: Ties::Arrival, window: Window::Time(4 * SECOND), ..hop(Hop::Directly, None) }),
+            ("steps = '(A|B) > B > (A|C)'", Options { steps: steps(["AB", "B", "AC"]), ..plain() }),
+        ];
+        for (text, options) in cases {
+            let (report, _) = ask(&*question(&format!("open = true\n{text}"), json!({})), &log);
+            let journeys: Vec<_> = oracle::order(&log).into_values().map(|journey| oracle::funnel::open(&options, &journey)).collect();
+            for step in 0..3 {
+                let count = |of: &dyn Fn(&(bool, bool)) -> bool| journeys.iter().filter(|steps| of(&steps[step])).count() as u64;
+                let (came, continued) = (count(&|step| step.0), count(&|step| step.1));
+                let row = &report["steps"][step];
+                prop_assert_eq!((row["entered"].as_u64(), row["continued"].as_u64()), (Some(came), Some(continued)), "{}", text);
+                prop_assert_eq!(row["entered_here"].as_u64(), Some(came - continued));
+                prop_assert_eq!(&row["of_first"], &Value::Null);
+                if step > 0 {
+                    let before = &report["steps"][step - 1];
+                    prop_assert_eq!(before["entered"].as_u64().unwrap() - before["dropped"].as_u64().unwrap(), continued);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn the_laws_hold_for_every_shape(log in logs()) {
+        for text in ["open = true", "order = 'any'", "open = true\nwindow = '2 sessions'", "order = 'any'\nwindow = 'none'"] {
+            check_laws(&*question(text, json!({"timeout": "5s", "by": ["device"]})), &log);
+        }
+    }
+}
+
+#[test]
+fn shapes_that_contradict_their_options_are_refused() {
+    for (text, reason) in [
+        ("order = 'any'\nopen = true", "is open already"),
+        ("open = true\nentry = 'first'", "an open funnel is entered at every step"),
+        ("open = true\nentered_from = '2024-01-01'", "is entered at every step"),
+        ("open = true\nexclude = ['D']", "exclusions lie between"),
+        ("open = true\nhold = ['device']", "whose value could be held"),
+        ("open = true\non_repeat = 'end_any'", "a repeat could end"),
+        ("order = 'any'\nwindow = '3 events'\nties = 'arrival'", "a duration as its window"),
+        ("order = 'any'\nwindow_from = 'previous'", "one window for all steps"),
+        ("order = 'any'\nsteps = 'A >[3s] B > C'", "with a limit"),
+        ("order = 'any'\nties = 'step'", "no order of equal times"),
+        ("order = 'any'\ntimes = 'increasing'", "no order of times"),
+        ("order = 'any'\nreuse = true", "an event for each step"),
+    ] {
+        let mut table: toml::Table = text.parse().unwrap();
+        table.entry("steps").or_insert("A > B > C".into());
+        let spec = FunnelSpec::deserialize(table).unwrap();
+        let error =
+            spec.resolve(common(json!({})).resolve(false).unwrap()).err().unwrap_or_else(|| panic!("{text} is fine"));
+        assert!(error.to_string().contains(reason) && error.advice().is_some(), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_crowd_of_steps_without_an_order_is_no_trap() {
+    let events: Vec<String> = (0..50_000).map(|n| format!("{}@{n}", ["A", "B", "D"][n % 3])).collect();
+    let log = crate::testing::visitor("1", &events.join(" "));
+    let all = vec!["(A|B|D)"; 30].join(" > ");
+    let (report, _) = ask(&*question(&format!("order = 'any'\nwindow = '20s'\nsteps = '{all} > C'"), json!({})), &log);
+    assert_eq!(report["steps"][20]["entered"], 1, "21 seconds have 21 events");
+    assert_eq!(report["steps"][21]["entered"], 0);
+}

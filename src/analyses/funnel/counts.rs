@@ -1,0 +1,198 @@
+//! What a funnel counts of the reported attempts.
+
+use std::sync::Arc;
+
+use super::histogram::Histogram;
+use super::{BoundFunnel, Count, FunnelReport, Shape, StepRow};
+use crate::analyses::step::Hit;
+use crate::durations::ExactDurations;
+use crate::error::Result;
+use crate::ids::NO_VALUE;
+use crate::journeys::Journey;
+use crate::rates::{rate, wilson};
+use crate::spill::Spill;
+
+/// What a funnel counts.
+#[derive(Clone, Debug)]
+pub struct FunnelCounts {
+    /// Journeys of the grain; visitors if these are counted by their best session.
+    pub(super) journeys: u64,
+    /// Those with an attempt.
+    pub(super) entering: u64,
+    /// Those who begin less than one window before the log ends.
+    pub(super) open: u64,
+    steps: Vec<StepCounts>,
+    /// By step the journeys that have an event of it, for a funnel without an order.
+    having: Vec<u64>,
+    /// From the first step to the last, of those who did all of at least two.
+    times: Histogram,
+}
+
+/// What is counted of those who reach a step.
+#[derive(Clone, Debug, Default)]
+struct StepCounts {
+    entered: u64,
+    /// Of those who entered an open funnel's step, the ones who came from the step before.
+    continued: u64,
+    /// Of all steps but the first.
+    from_previous: ExactDurations,
+    /// Of the third step and those behind it: for the second both times are one.
+    from_first: ExactDurations,
+    /// Sum of the values of the step's events, in millionths, and how many had one.
+    value: i128,
+    valued: u64,
+}
+
+impl FunnelCounts {
+    /// Nothing yet, of so many steps.
+    pub fn new(steps: usize) -> FunnelCounts {
+        FunnelCounts {
+            journeys: 0,
+            entering: 0,
+            open: 0,
+            steps: vec![StepCounts::default(); steps],
+            having: vec![0; steps],
+            times: Histogram::default(),
+        }
+    }
+
+    /// Takes in the reported attempt of a journey: for each step reached the event that fills it.
+    #[inline]
+    pub fn add(&mut self, attempt: &[Hit], journey: Journey<'_>) {
+        let Some(&Hit { time: start, .. }) = attempt.first() else { return };
+        let mut previous = start;
+        for (number, (step, &Hit { time, at, .. })) in self.steps.iter_mut().zip(attempt).enumerate() {
+            step.count(journey.values().get(at as usize).copied());
+            if number > 0 {
+                step.from_previous.add(time - previous);
+            }
+            if number > 1 {
+                step.from_first.add(time - start);
+            }
+            previous = time;
+        }
+        if attempt.len() == self.steps.len() && attempt.len() > 1 {
+            self.times.add(previous - start);
+        }
+    }
+
+    /// Takes in that a journey comes to a step of an open funnel, by its event alone or behind that of the step before.
+    pub fn come(&mut self, step: usize, events: &[Hit], journey: Journey<'_>) {
+        let counts = &mut self.steps[step];
+        let Some(last) = events.last() else { return };
+        counts.count(journey.values().get(last.at as usize).copied());
+        if let [before, _] = events {
+            counts.continued += 1;
+            counts.from_previous.add(last.time - before.time);
+        }
+    }
+
+    /// Takes in which steps a journey has events of.
+    pub fn have(&mut self, steps: u64) {
+        self.having.iter_mut().enumerate().for_each(|(step, count)| *count += steps >> step & 1);
+    }
+
+    /// Adds the counts of other journeys.
+    pub fn merge(&mut self, from: FunnelCounts) {
+        self.journeys += from.journeys;
+        self.entering += from.entering;
+        self.open += from.open;
+        self.steps.iter_mut().zip(from.steps).for_each(|(into, from)| into.merge(from));
+        self.having.iter_mut().zip(from.having).for_each(|(into, from)| *into += from);
+        self.times.merge(&from.times);
+    }
+
+    /// What `funnel` answers with.
+    ///
+    /// # Errors
+    /// If what is on disk cannot be read.
+    pub fn finish(self, funnel: &BoundFunnel) -> Result<FunnelReport> {
+        let shape = funnel.follow.shape;
+        let entered: Vec<u64> = self.steps.iter().map(|step| step.entered).collect();
+        let continued: Vec<u64> = match shape {
+            Shape::Open => self.steps.iter().map(|step| step.continued).collect(),
+            Shape::Ordered | Shape::Unordered => entered.clone(),
+        };
+        let names = funnel.steps.iter().enumerate().map(|(at, name)| match shape {
+            Shape::Unordered => format!("{} of {}", at + 1, funnel.steps.len()),
+            Shape::Ordered | Shape::Open => name.clone(),
+        });
+        let had = funnel.steps.iter().cloned().zip(self.having);
+        let having = if shape == Shape::Unordered { had.collect() } else { Vec::new() };
+        let steps = self.steps.into_iter().zip(names).enumerate();
+        // A journey may have several attempts: they are no part of the journeys.
+        let journeys = if matches!(funnel.count, Count::Attempts | Count::Held) { 0 } else { self.journeys };
+        let rows = steps.map(|(at, (step, name))| {
+            let mut row = step.finish(name, at, &entered, &continued, journeys)?;
+            if shape == Shape::Open {
+                row.of_first = None;
+                row.from_first = None;
+                row.continued = Some(continued[at]);
+            }
+            Ok(row)
+        });
+        Ok(FunnelReport {
+            title: funnel.title.clone(),
+            journeys: self.journeys,
+            never_entered: self.journeys - self.entering,
+            open_entries: funnel.open_after.filter(|_| shape == Shape::Ordered).map(|_| self.open),
+            having,
+            steps: rows.collect::<Result<_>>()?,
+            histogram: self.times.bins(),
+        })
+    }
+
+    /// Bytes in use.
+    pub fn bytes(&self) -> usize {
+        let times = self.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
+        times.sum::<usize>() + self.steps.capacity() * size_of::<StepCounts>() + self.times.bytes()
+    }
+
+    /// Writes what can be on disk.
+    ///
+    /// # Errors
+    /// If the disk is full or fails.
+    pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
+        let mut times = self.steps.iter_mut().flat_map(|step| [&mut step.from_previous, &mut step.from_first]);
+        times.try_for_each(|times| times.relieve(spill))
+    }
+}
+
+impl StepCounts {
+    fn count(&mut self, value: Option<i64>) {
+        self.entered += 1;
+        if let Some(value) = value.filter(|value| *value != NO_VALUE) {
+            self.value += i128::from(value);
+            self.valued += 1;
+        }
+    }
+
+    fn merge(&mut self, from: StepCounts) {
+        self.entered += from.entered;
+        self.continued += from.continued;
+        self.from_previous.merge(from.from_previous);
+        self.from_first.merge(from.from_first);
+        self.value += from.value;
+        self.valued += from.valued;
+    }
+
+    /// The row of step number `at`, from 0; `entered` and `continued` are those of all steps.
+    fn finish(self, step: String, at: usize, entered: &[u64], continued: &[u64], journeys: u64) -> Result<StepRow> {
+        let of = |whole| rate(self.entered, whole);
+        let from_previous = self.from_previous.summary(90)?;
+        let from_first = if at == 1 { from_previous } else { self.from_first.summary(90)? };
+        Ok(StepRow {
+            step,
+            entered: self.entered,
+            of_first: of(entered[0]),
+            of_previous: if at == 0 { of(entered[0]) } else { rate(continued[at], entered[at - 1]) },
+            of_all: of(journeys),
+            interval: wilson(self.entered, journeys),
+            dropped: self.entered - continued.get(at + 1).copied().unwrap_or(self.entered),
+            continued: None,
+            from_previous,
+            from_first,
+            value: (self.valued > 0).then_some(self.value),
+        })
+    }
+}
