@@ -46,7 +46,8 @@ pub enum Ties {
     Arrival,
 }
 
-/// What a repeat of a step does to an attempt that has done it. An event counts as the first step that it fits.
+/// What a repeat of a step does to an attempt that has done it. An event counts as the first step that it fits. Where repeats matter, an
+/// attempt takes the first event after its last one that counts as its next step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum OnRepeat {

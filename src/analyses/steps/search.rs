@@ -194,9 +194,16 @@ impl Search<'_> {
         }
     }
 
+    /// Whether the event of the group is the step that comes after `done`, and repeats matter: then it has to be taken, or a step could
+    /// be repeated by looking away.
+    fn must_take(&self, group: &Group, done: usize) -> bool {
+        let step = usize::from(self.trail.hits[group.hits.start].counts_as);
+        self.rules.on_repeat != OnRepeat::Ignore && step == done
+    }
+
     /// Whether an attempt that has done `done` steps, and does none here, ends.
     fn stays_not(&self, group: &Group, done: usize) -> bool {
-        self.forbids(group, done, done) || self.repeats(group, done)
+        self.forbids(group, done, done) || self.repeats(group, done) || self.must_take(group, done)
     }
 
     /// Finds the events of the reported attempt.

@@ -305,7 +305,8 @@ impl<'a> Ranked<'a> {
     }
 
     /// Does a step that was reached repeat? `EndAny`: from step 2 to the last but one, up to the last event. `EndLast`:
-    /// any step, up to the event of the next.
+    /// any step, up to the event of the next. And no attempt may look away from an event: each step is done by the
+    /// first one after the step before that counts as it.
     fn is_ended_by_repeat(&self, attempt: &[usize]) -> bool {
         let depth = attempt.len();
         let repeats = |step: usize, until: usize| {
@@ -313,10 +314,19 @@ impl<'a> Ranked<'a> {
             let is_held = |x: usize| self.options.hold.is_none() || self.device(x) == self.device(attempt[0]);
             self.all().any(|x| x > attempt[step] && x <= until && is_repeat(x) && is_held(x))
         };
+        let looks_away = |step: usize| {
+            let is_missed = |x: usize| lowest_step(self.options, self.events[x]) == Some(step);
+            let is_held = |x: usize| self.options.hold.is_none() || self.device(x) == self.device(attempt[0]);
+            (attempt[step - 1] + 1..attempt[step]).any(|x| is_missed(x) && is_held(x))
+        };
         match self.options.on_repeat {
             OnRepeat::Ignore => false,
-            OnRepeat::EndAny => (1..depth - 1).any(|step| repeats(step, attempt[depth - 1])),
-            OnRepeat::EndLast => (0..depth - 1).any(|step| repeats(step, attempt[step + 1])),
+            OnRepeat::EndAny => {
+                (1..depth).any(looks_away) || (1..depth - 1).any(|step| repeats(step, attempt[depth - 1]))
+            }
+            OnRepeat::EndLast => {
+                (1..depth).any(looks_away) || (0..depth - 1).any(|step| repeats(step, attempt[step + 1]))
+            }
         }
     }
 
@@ -539,7 +549,7 @@ mod tests {
         assert_eq!(depths("A@0 B@1 C@2 D@3"), [4, 4, 4]);
         assert_eq!(depths("A@0 B@1 C@2 B@3 D@4"), [4, 3, 4], "B repeats, but C was the last step");
         assert_eq!(depths("A@0 B@1 C@2 A@3 D@4"), [4, 4, 4], "step 1 may repeat");
-        assert_eq!(depths("A@0 B@1 C@2 C@3 D@4"), [4, 4, 4], "the later C may take the place of the earlier");
+        assert_eq!(depths("A@0 B@1 C@2 C@3 D@4"), [4, 3, 3], "no attempt looks away from the earlier C");
         let direct = |on_repeat| Options {
             on_repeat,
             hops: vec![Hop::Eventually, Hop::Directly, Hop::Eventually],
