@@ -260,7 +260,7 @@ impl Question for Funnel {
         rules.insert("grain".into(), json!(self.grain));
         rules.insert("window".into(), json!(self.window));
         rules.insert("ties".into(), json!(self.options.ties));
-        rules.extend(self.options.printed());
+        rules.extend(self.options.printed(self.grain));
         for (rule, time) in [("entered_from", &self.entered.from), ("entered_to", &self.entered.to)] {
             if let Some(time) = time {
                 rules.insert(rule.into(), json!(time));

@@ -275,6 +275,10 @@ impl<R: Report> Report for SegmentedReport<R> {
         tables
     }
 
+    fn aside(&self) -> &'static [&'static str] {
+        self.total.aside()
+    }
+
     fn drawing(&self) -> Option<Drawing> {
         self.total.drawing()
     }

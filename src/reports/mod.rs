@@ -57,6 +57,11 @@ pub trait Report: Any + Send {
     /// The answer as tidy tables: one row per thing, one value per column. The first is the main one.
     fn tables(&self) -> Vec<Table>;
 
+    /// Names of tables that a terminal shows only when it is asked for them: they would bury the others.
+    fn aside(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The answer as it stands under `report` in the JSON envelope: unless it says otherwise, each table as a list of its rows.
     fn json(&self) -> Value {
         let row = |table: &Table, row: Vec<Cell>| -> Value {

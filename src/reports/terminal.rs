@@ -61,7 +61,10 @@ impl Format for Terminal {
 
 /// One answer, its parts a blank line apart.
 fn text_of(answer: &Answer, alone: bool, options: &Options) -> Result<String> {
-    let tables = wanted_tables(answer, options)?;
+    let mut tables = wanted_tables(answer, options)?;
+    if options.table.is_none() {
+        tables.retain(|table| !answer.report.aside().contains(&table.name));
+    }
     let named = tables.len() > 1;
 
     let mut parts = vec![styled(BOLD, &visible(&answer.report.title()), options)];

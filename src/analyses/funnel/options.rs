@@ -384,7 +384,8 @@ impl Options {
     }
 
     /// Those that are not the usual, as they are printed.
-    pub fn printed(&self) -> Map<String, Value> {
+    pub fn printed(&self, grain: Grain) -> Map<String, Value> {
+        let usual = if grain == Grain::Session { Count::Sessions } else { Count::Visitors };
         let mut rules = Map::new();
         let mut print = |usual: bool, name: &str, value: Value| {
             if !usual {
@@ -402,7 +403,7 @@ impl Options {
             |exclusion: &Exclusion| json!({ "what": exclusion.to_string(), "effect": exclusion.between.effect });
         print(self.exclusions.is_empty(), "exclude", self.exclusions.iter().map(exclusion).collect());
         print(self.entry == Entry::Best, "entry", json!(self.entry));
-        print(false, "count", json!(self.count));
+        print(self.count == usual, "count", json!(self.count));
         print(self.hold.is_empty(), "hold", json!(self.hold));
         print(self.hold.is_empty(), "hold_missing", json!(self.hold_missing));
         rules

@@ -60,6 +60,10 @@ impl Report for FunnelReport {
         self.steps.last()?.of_first
     }
 
+    fn aside(&self) -> &'static [&'static str] {
+        &["histogram"]
+    }
+
     fn tables(&self) -> Vec<Table> {
         let mut tables = vec![self.steps_table()];
         if self.steps.len() > 1 {
