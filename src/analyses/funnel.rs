@@ -58,7 +58,7 @@ pub struct FunnelSpec {
     /// Let journeys enter at every step, and not at the first one alone
     #[arg(long)]
     pub open: bool,
-    /// Which order events of equal time may be used in [default: any; arrival where the order matters, as with `>>`]
+    /// Which order events of equal time may be used in [default: any; arrival where the order matters]
     #[arg(long, value_name = "ORDER")]
     pub ties: Option<TieOrder>,
     /// Among which events `>>` looks for the next one [default: events]

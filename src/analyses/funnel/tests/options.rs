@@ -112,8 +112,11 @@ fn question(text: &str, shared: Value) -> Box<dyn Question> {
     spec.resolve(common(shared).resolve(false).unwrap()).unwrap()
 }
 
+/// A journey, and the places of an attempt's events in it.
+type Attempt = (Vec<Event>, Vec<usize>);
+
 /// The attempts of all visitors, and how many visitors have one.
-fn expected(options: &Options, each_value: bool, log: &[Event]) -> (Vec<(Vec<Event>, Vec<usize>)>, usize) {
+fn expected(options: &Options, each_value: bool, log: &[Event]) -> (Vec<Attempt>, usize) {
     let mut attempts = Vec::new();
     let mut entering = 0;
     for journey in oracle::order(log).into_values() {
