@@ -1,6 +1,7 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
 mod counts;
+mod explain;
 mod follow;
 mod histogram;
 mod options;
@@ -92,6 +93,9 @@ pub struct FunnelSpec {
     /// What is counted [default: by the grain; attempts with --entry each or all]
     #[arg(long, value_name = "UNIT")]
     pub count: Option<Count>,
+    /// Show the events of this visitor, the steps that each fills, and why its attempts ended
+    #[arg(long, value_name = "VISITOR")]
+    pub explain: Option<String>,
     /// Only attempts whose first step is at this time or later; the other steps may be at any time
     #[arg(long, value_name = "TIME")]
     pub entered_from: Option<String>,
@@ -205,10 +209,14 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question(reason).hint("leave --grain and --session out, or give --window a duration"));
         }
         let options = Options::new(&self, &hops, window, grain, &common.steps)?;
+        if self.explain.is_some() && options.shape != Shape::Ordered {
+            return Err(Error::question("--explain shows attempts at steps in their order")
+                .hint("leave --open and --order any out"));
+        }
         let entered = Entered { from: self.entered_from, to: self.entered_to };
         // Its zone is not known yet; whether it is a time at all does not depend on it.
         entered.bind(Tz::UTC)?;
-        Ok(Box::new(Funnel { steps, hops, window, options, entered, grain, common }))
+        Ok(Box::new(Funnel { steps, hops, window, options, entered, grain, explain: self.explain, common }))
     }
 }
 
@@ -222,6 +230,8 @@ pub struct Funnel {
     options: Options,
     entered: Entered,
     grain: Grain,
+    /// The visitor that is shown.
+    explain: Option<String>,
     common: Common,
 }
 
@@ -266,6 +276,9 @@ impl Question for Funnel {
                 rules.insert(rule.into(), json!(time));
             }
         }
+        if let Some(visitor) = &self.explain {
+            rules.insert("explain".into(), json!(visitor));
+        }
         if self.cuts_sessions() {
             rules.extend(self.common.session_rules());
         }
@@ -285,6 +298,8 @@ impl Question for Funnel {
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
         needs.add(Needs::of_dimensions(&self.options.hold));
         needs.scan.value = true;
+        needs.ids |= self.explain.is_some();
+        needs.scan.event |= self.explain.is_some();
         needs
     }
 
@@ -328,6 +343,7 @@ impl Question for Funnel {
             follow,
             unit,
             count: self.options.count,
+            explain: self.explain.clone(),
             steps: self.steps.iter().map(ToString::to_string).collect(),
             title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),
             // An attempt that begins after this time had less than a whole window.
@@ -366,6 +382,8 @@ struct BoundFunnel {
     follow: Follow,
     unit: Unit,
     count: Count,
+    /// The visitor that is shown.
+    explain: Option<String>,
     steps: Vec<String>,
     title: String,
     open_after: Option<i64>,
@@ -391,6 +409,9 @@ impl Analysis for BoundFunnel {
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
         let steps = self.follow.matcher.may_fit(visitor);
+        if self.explain.as_ref().is_some_and(|asked| visitor.id() == asked) {
+            self.explain(work, counts, visitor, steps);
+        }
         if self.count == Count::Visitors && self.unit != Unit::Visitor {
             return self.observe_best(work, counts, visitor, steps);
         }
@@ -420,8 +441,8 @@ impl Analysis for BoundFunnel {
         into.merge(from);
     }
 
-    fn finish(&self, counts: FunnelCounts, _names: &Names) -> Result<FunnelReport> {
-        counts.finish(self)
+    fn finish(&self, counts: FunnelCounts, names: &Names) -> Result<FunnelReport> {
+        counts.finish(self, names)
     }
 
     fn bytes(&self, counts: &FunnelCounts) -> usize {
@@ -434,6 +455,15 @@ impl Analysis for BoundFunnel {
 }
 
 impl BoundFunnel {
+    /// Takes in the events of the visitor that is shown.
+    fn explain(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
+        for journey in visitor.journeys(self.unit) {
+            let mut attempts = Vec::new();
+            self.follow.attempts(work, visitor, journey, steps, |attempt| attempts.push(attempt.to_vec()));
+            counts.explained.add(&self.follow, journey, &attempts);
+        }
+    }
+
     /// Takes in a visitor by the best attempt of all sessions.
     fn observe_best(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
         counts.journeys += u64::from(visitor.journeys(self.unit).next().is_some());

@@ -138,7 +138,7 @@ impl Rules {
 
     /// Whether a step may come at `time` after the one before it at `before`.
     #[inline]
-    fn within_limit(&self, step: usize, before: i64, time: i64) -> bool {
+    pub fn within_limit(&self, step: usize, before: i64, time: i64) -> bool {
         self.limits.get(step).copied().flatten().is_none_or(|limit| time - before <= limit)
     }
 

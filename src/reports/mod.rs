@@ -64,14 +64,7 @@ pub trait Report: Any + Send {
 
     /// The answer as it stands under `report` in the JSON envelope: unless it says otherwise, each table as a list of its rows.
     fn json(&self) -> Value {
-        let row = |table: &Table, row: Vec<Cell>| -> Value {
-            table.columns.iter().cloned().zip(row.iter().map(Cell::json)).collect()
-        };
-        let rows = |mut table: Table| -> (String, Value) {
-            let rows = std::mem::take(&mut table.rows);
-            (table.name.to_owned(), rows.into_iter().map(|cells| row(&table, cells)).collect())
-        };
-        self.tables().into_iter().map(rows).collect()
+        self.tables().into_iter().map(|table| (table.name.to_owned(), table.json())).collect()
     }
 
     /// The answer as nodes and links, for answers that are a graph. Of an answer by segment it is the one for all journeys.
@@ -129,6 +122,14 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Each row has one cell per column.
     pub rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A list of its rows, each with its columns by name.
+    pub fn json(&self) -> Value {
+        let row = |row: &Vec<Cell>| self.columns.iter().cloned().zip(row.iter().map(Cell::json)).collect::<Value>();
+        self.rows.iter().map(row).collect()
+    }
 }
 
 /// One value of a table. Formats decide how it looks.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::explain::Explained;
 use super::histogram::Histogram;
 use super::{BoundFunnel, Count, FunnelReport, Shape, StepRow};
 use crate::analyses::step::Hit;
 use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
-use crate::journeys::Journey;
+use crate::journeys::{Journey, Names};
 use crate::rates::{rate, wilson};
 use crate::spill::Spill;
 
@@ -24,6 +25,8 @@ pub struct FunnelCounts {
     steps: Vec<StepCounts>,
     /// By step the journeys that have an event of it, for a funnel without an order.
     having: Vec<u64>,
+    /// The visitor that is asked for.
+    pub(super) explained: Explained,
     /// From the first step to the last, of those who did all of at least two.
     times: Histogram,
 }
@@ -52,6 +55,7 @@ impl FunnelCounts {
             open: 0,
             steps: vec![StepCounts::default(); steps],
             having: vec![0; steps],
+            explained: Explained::default(),
             times: Histogram::default(),
         }
     }
@@ -100,13 +104,15 @@ impl FunnelCounts {
         self.steps.iter_mut().zip(from.steps).for_each(|(into, from)| into.merge(from));
         self.having.iter_mut().zip(from.having).for_each(|(into, from)| *into += from);
         self.times.merge(&from.times);
+        self.explained.merge(from.explained);
     }
 
     /// What `funnel` answers with.
     ///
     /// # Errors
     /// If what is on disk cannot be read.
-    pub fn finish(self, funnel: &BoundFunnel) -> Result<FunnelReport> {
+    pub fn finish(self, funnel: &BoundFunnel, names: &Names) -> Result<FunnelReport> {
+        let explained = funnel.explain.is_some().then(|| self.explained.table(&funnel.steps, names));
         let shape = funnel.follow.shape;
         let entered: Vec<u64> = self.steps.iter().map(|step| step.entered).collect();
         let continued: Vec<u64> = match shape {
@@ -137,6 +143,7 @@ impl FunnelCounts {
             never_entered: self.journeys - self.entering,
             open_entries: funnel.open_after.filter(|_| shape == Shape::Ordered).map(|_| self.open),
             having,
+            explained,
             steps: rows.collect::<Result<_>>()?,
             histogram: self.times.bins(),
         })
@@ -145,7 +152,10 @@ impl FunnelCounts {
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
         let times = self.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
-        times.sum::<usize>() + self.steps.capacity() * size_of::<StepCounts>() + self.times.bytes()
+        times.sum::<usize>()
+            + self.steps.capacity() * size_of::<StepCounts>()
+            + self.times.bytes()
+            + self.explained.bytes()
     }
 
     /// Writes what can be on disk.

@@ -66,6 +66,11 @@ impl Follow {
             && self.shape == Shape::Ordered
     }
 
+    /// The exclusions that event number `at` of a journey fits, one bit each.
+    pub fn excludes(&self, journey: Journey<'_>, at: usize) -> u16 {
+        self.excluded.as_ref().map_or(0, |excluded| excluded.mask(journey, at) as u16)
+    }
+
     /// Takes the short way from now on, if the funnel is of the kind that has one.
     pub fn find_short_way(&mut self) {
         if self.is_plain() && self.entered == ALWAYS {

@@ -20,6 +20,8 @@ pub struct FunnelReport {
     pub steps: Vec<StepRow>,
     /// For each step the journeys that have an event of it, if the steps have no order; else empty.
     pub having: Vec<(String, u64)>,
+    /// The events of the visitor that was asked for, and the steps that they fill.
+    pub explained: Option<Table>,
     /// How long those who did all steps took from the first to the last; empty if nobody did, or if there is one step alone.
     pub histogram: Vec<Bin>,
 }
@@ -69,6 +71,7 @@ impl Report for FunnelReport {
         if self.steps.len() > 1 {
             tables.push(self.histogram_table());
         }
+        tables.extend(self.explained.clone());
         if !self.having.is_empty() {
             let columns = ["step", "journeys"].map(str::to_owned).to_vec();
             let row = |(step, count): &(String, u64)| vec![Cell::Text(step.clone()), Cell::Count(*count)];
@@ -115,6 +118,9 @@ impl Report for FunnelReport {
             "open_entries": self.open_entries,
             "histogram": self.histogram.iter().map(bin).collect::<Vec<_>>(),
         });
+        if let Some(table) = &self.explained {
+            report["explain"] = table.json();
+        }
         if !self.having.is_empty() {
             let held = |(step, count): &(String, u64)| json!({ "step": step, "journeys": count });
             report["held"] = self.having.iter().map(held).collect();

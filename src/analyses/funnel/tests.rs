@@ -1,3 +1,4 @@
+mod explain;
 mod options;
 
 use proptest::prelude::*;
