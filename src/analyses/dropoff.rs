@@ -14,19 +14,21 @@ use serde_json::{Map, Value, json};
 
 use super::event_names::EventNames;
 use super::goals::Goals;
+use super::next::END;
+pub use super::next::Next;
 use super::step::{Hit, Matcher};
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Grid, Mark, Sums, Turn};
 use crate::durations::Durations;
 use crate::error::Result;
-use crate::ids::{Code, MISSING, NO_VALUE};
+use crate::ids::{Code, NO_VALUE};
 use crate::journeys::{Journey, Names, Needs, NodeKind, Shows, Unit, View, Visitor};
 use crate::spill::Spill;
 use crate::units::Top;
 pub use positions::Expected;
 use positions::Positions;
 use rage::Rage;
-pub use report::{DropOffNode, DropOffReport, Friction, Next};
+pub use report::{DropOffNode, DropOffReport, Friction};
 
 /// What comes first in the list of drop-off points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -252,9 +254,6 @@ struct Work {
     room: Shows,
     rage: Rage,
 }
-
-/// What stands for a node where a journey ends: no node has this code.
-const END: Code = MISSING;
 
 impl Analysis for BoundDropOff {
     type Work = Work;

@@ -1,6 +1,7 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
 mod counts;
+mod dropped;
 mod explain;
 mod follow;
 mod histogram;
@@ -19,15 +20,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain, one_or_many};
+pub use super::next::Next;
 use super::step::{Hit, Hop, HopKind, Matcher, Step, StepsSpec};
 use super::steps::Rules;
 pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
-use super::{Analysis, Bound, By, Notes, Question, Segmented, SegmentedReport, Spec};
+use super::{Analysis, Bound, By, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::error::{Error, Result};
 use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
 use crate::spill::Spill;
-use crate::units::Span;
+use crate::units::{Span, Top};
 use counts::FunnelCounts;
+use dropped::DroppedNext;
 use follow::{Follow, Work, pairs};
 pub use histogram::Bin;
 pub use options::{Among, Count, ExcludeSpec, StepOrder, TieOrder, Times, WindowFrom};
@@ -102,6 +105,10 @@ pub struct FunnelSpec {
     /// Only attempts whose first step is before this time; they are followed until their window ends
     #[arg(long, value_name = "TIME")]
     pub entered_to: Option<String>,
+    /// For each step also what those did next who came no further: the N most frequent nodes, or `all`; the rest are counted in
+    /// one (other)
+    #[arg(long, value_name = "N")]
+    pub dropped_next: Option<Top>,
 }
 
 impl FunnelSpec {
@@ -213,10 +220,15 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question("--explain shows attempts at steps in their order")
                 .hint("leave --open and --order any out"));
         }
+        if self.dropped_next.is_some() && options.shape == Shape::Open {
+            return Err(Error::question("in an open funnel a journey drops out at several steps")
+                .hint("ask for --dropped-next without --open"));
+        }
         let entered = Entered { from: self.entered_from, to: self.entered_to };
         // Its zone is not known yet; whether it is a time at all does not depend on it.
         entered.bind(Tz::UTC)?;
-        Ok(Box::new(Funnel { steps, hops, window, options, entered, grain, explain: self.explain, common }))
+        let (dropped_next, explain) = (self.dropped_next, self.explain);
+        Ok(Box::new(Funnel { steps, hops, window, options, entered, dropped_next, grain, explain, common }))
     }
 }
 
@@ -229,6 +241,8 @@ pub struct Funnel {
     window: Window,
     options: Options,
     entered: Entered,
+    /// How much of what the dropped did next is shown, if it was asked for.
+    dropped_next: Option<Top>,
     grain: Grain,
     /// The visitor that is shown.
     explain: Option<String>,
@@ -279,6 +293,12 @@ impl Question for Funnel {
         if let Some(visitor) = &self.explain {
             rules.insert("explain".into(), json!(visitor));
         }
+        if let Some(shown) = self.dropped_next {
+            rules.insert("dropped_next".into(), json!(shown));
+            // It is of no account here what becomes of repeats.
+            let in_force = |(rule, _): &(String, Value)| !["repeats", "collapse"].contains(&rule.as_str());
+            rules.extend(self.common.node_rules().into_iter().filter(in_force));
+        }
         if self.cuts_sessions() {
             rules.extend(self.common.session_rules());
         }
@@ -297,6 +317,9 @@ impl Question for Funnel {
         let excluded = self.options.exclusions.iter().map(|exclusion| &exclusion.step);
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
         needs.add(Needs::of_dimensions(&self.options.hold));
+        if self.dropped_next.is_some() {
+            needs.add(Needs::of_nodes(&self.common.nodes));
+        }
         needs.scan.value = true;
         needs.ids |= self.explain.is_some();
         needs.scan.event |= self.explain.is_some();
@@ -339,11 +362,15 @@ impl Question for Funnel {
             matcher,
         };
         follow.find_short_way();
+        let scope = || PathScope { grain: self.grain, common: self.common.clone() };
+        let dropped_next =
+            self.dropped_next.map(|shown| DroppedNext::new(&scope(), self.steps.len(), shown, names, notes));
         let bound = BoundFunnel {
             follow,
             unit,
             count: self.options.count,
             explain: self.explain.clone(),
+            dropped_next: dropped_next.transpose()?,
             steps: self.steps.iter().map(ToString::to_string).collect(),
             title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),
             // An attempt that begins after this time had less than a whole window.
@@ -384,6 +411,7 @@ struct BoundFunnel {
     count: Count,
     /// The visitor that is shown.
     explain: Option<String>,
+    dropped_next: Option<DroppedNext>,
     steps: Vec<String>,
     title: String,
     open_after: Option<i64>,
@@ -404,7 +432,7 @@ impl Analysis for BoundFunnel {
     }
 
     fn empty(&self) -> FunnelCounts {
-        FunnelCounts::new(self.steps.len())
+        FunnelCounts::new(self)
     }
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
@@ -483,7 +511,7 @@ impl BoundFunnel {
     /// Takes in a reported attempt.
     fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
         counts.open += u64::from(self.open_after.is_some_and(|after| attempt[0].time > after));
-        counts.add(attempt, journey);
+        counts.add(self, attempt, journey);
     }
 }
 

@@ -29,6 +29,7 @@ pub mod funnel;
 mod goals;
 pub mod graph;
 mod named;
+mod next;
 mod overview;
 pub mod paths;
 pub mod rows;

@@ -1,6 +1,6 @@
 //! What drop-off answers.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -8,18 +8,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::positions::Expected;
-use super::{BoundDropOff, DropOffCounts, END, NodeCounts, Rank};
+use super::{BoundDropOff, DropOffCounts, NodeCounts, Rank};
 use crate::analyses::Grain;
+use crate::analyses::next::{END, Next};
 use crate::dictionary::Dictionary;
 use crate::durations::Summary;
 use crate::error::Result;
 use crate::ids::Code;
 use crate::rates::rate;
-use crate::reports::{Cell, Report, Table, set_apart};
-
-/// What stands for a node where a journey ends, and for the nodes that are not shown by name.
-const END_NAME: &str = "(end)";
-const OTHER: &str = "(other)";
+use crate::reports::{Cell, Report, Table};
 
 /// The nodes, the worst drop-off point first.
 #[derive(Debug)]
@@ -82,15 +79,6 @@ pub struct Friction {
     pub errors: Option<u64>,
     /// Occurrences longer than the 95th percentile.
     pub slow: u64,
-}
-
-/// What follows a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Next {
-    /// A node, the `(end)`, or all `(other)`.
-    pub node: String,
-    /// Occurrences of the node that it follows directly.
-    pub count: u64,
 }
 
 impl DropOffReport {
@@ -160,18 +148,10 @@ impl DropOffNode {
     }
 
     /// Takes in what follows the node, the most frequent by name and the rest in one.
-    fn follow(&mut self, mut followers: Vec<(Code, u64)>, names: &Dictionary, most: usize) {
-        let name = |code: Code| if code == END { END_NAME } else { names.name(code) };
-        followers.sort_unstable_by_key(|&(code, count)| (Reverse(count), code != END, name(code)));
+    fn follow(&mut self, followers: Vec<(Code, u64)>, names: &Dictionary, most: usize) {
         self.occurrences = followers.iter().map(|(_, count)| count).sum();
         self.exits = followers.iter().find(|(code, _)| *code == END).map_or(0, |(_, count)| *count);
-        let (named, rest) = followers.split_at(most.min(followers.len()));
-        let next = |&(code, count): &(Code, u64)| Next { node: shown(code, name(code)), count };
-        self.next = named.iter().map(next).collect();
-        if !rest.is_empty() {
-            let count = rest.iter().map(|(_, count)| count).sum();
-            self.next.push(Next { node: OTHER.to_owned(), count });
-        }
+        self.next = Next::list(followers, names, most);
     }
 
     /// Drops above expectation.
@@ -257,11 +237,6 @@ fn value_lost(counts: &NodeCounts, goal_value: Option<f64>) -> Option<i128> {
     let value = goal_value?;
     let chance = rate(counts.reached, counts.before_goal).unwrap_or(0.0);
     Some((counts.dropped as f64 * chance * value).round() as i128)
-}
-
-/// The name of what follows a node, told apart from our own labels.
-fn shown(code: Code, name: &str) -> String {
-    if code == END { name.to_owned() } else { set_apart(&set_apart(name, END_NAME), OTHER).into_owned() }
 }
 
 impl Report for DropOffReport {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::dropped::DroppedNext;
 use super::explain::Explained;
 use super::histogram::Histogram;
 use super::{BoundFunnel, Count, FunnelReport, Shape, StepRow};
 use crate::analyses::step::Hit;
+use crate::counts::Grid;
 use crate::durations::ExactDurations;
 use crate::error::Result;
 use crate::ids::NO_VALUE;
@@ -29,6 +31,8 @@ pub struct FunnelCounts {
     pub(super) explained: Explained,
     /// From the first step to the last, of those who did all of at least two.
     times: Histogram,
+    /// What the dropped did next, if that was asked for.
+    next: Option<Grid<u64>>,
 }
 
 /// What is counted of those who reach a step.
@@ -47,8 +51,9 @@ struct StepCounts {
 }
 
 impl FunnelCounts {
-    /// Nothing yet, of so many steps.
-    pub fn new(steps: usize) -> FunnelCounts {
+    /// Nothing yet.
+    pub fn new(funnel: &BoundFunnel) -> FunnelCounts {
+        let steps = funnel.steps.len();
         FunnelCounts {
             journeys: 0,
             entering: 0,
@@ -57,12 +62,13 @@ impl FunnelCounts {
             having: vec![0; steps],
             explained: Explained::default(),
             times: Histogram::default(),
+            next: funnel.dropped_next.as_ref().map(DroppedNext::counts),
         }
     }
 
     /// Takes in the reported attempt of a journey: for each step reached the event that fills it.
     #[inline]
-    pub fn add(&mut self, attempt: &[Hit], journey: Journey<'_>) {
+    pub fn add(&mut self, funnel: &BoundFunnel, attempt: &[Hit], journey: Journey<'_>) {
         let Some(&Hit { time: start, .. }) = attempt.first() else { return };
         let mut previous = start;
         for (number, (step, &Hit { time, at, .. })) in self.steps.iter_mut().zip(attempt).enumerate() {
@@ -75,7 +81,11 @@ impl FunnelCounts {
             }
             previous = time;
         }
-        if attempt.len() == self.steps.len() && attempt.len() > 1 {
+        if attempt.len() < self.steps.len() {
+            if let (Some(next), Some(counts)) = (&funnel.dropped_next, &mut self.next) {
+                next.count(counts, attempt, journey);
+            }
+        } else if attempt.len() > 1 {
             self.times.add(previous - start);
         }
     }
@@ -105,6 +115,9 @@ impl FunnelCounts {
         self.having.iter_mut().zip(from.having).for_each(|(into, from)| *into += from);
         self.times.merge(&from.times);
         self.explained.merge(from.explained);
+        if let (Some(into), Some(from)) = (&mut self.next, from.next) {
+            into.merge(from);
+        }
     }
 
     /// What `funnel` answers with.
@@ -119,13 +132,13 @@ impl FunnelCounts {
             Shape::Open => self.steps.iter().map(|step| step.continued).collect(),
             Shape::Ordered | Shape::Unordered => entered.clone(),
         };
-        let names = funnel.steps.iter().enumerate().map(|(at, name)| match shape {
+        let titles = funnel.steps.iter().enumerate().map(|(at, name)| match shape {
             Shape::Unordered => format!("{} of {}", at + 1, funnel.steps.len()),
             Shape::Ordered | Shape::Open => name.clone(),
         });
         let had = funnel.steps.iter().cloned().zip(self.having);
         let having = if shape == Shape::Unordered { had.collect() } else { Vec::new() };
-        let steps = self.steps.into_iter().zip(names).enumerate();
+        let steps = self.steps.into_iter().zip(titles).enumerate();
         // A journey may have several attempts: they are no part of the journeys.
         let journeys = if matches!(funnel.count, Count::Attempts | Count::Held) { 0 } else { self.journeys };
         let rows = steps.map(|(at, (step, name))| {
@@ -137,6 +150,11 @@ impl FunnelCounts {
             }
             Ok(row)
         });
+        let mut rows: Vec<StepRow> = rows.collect::<Result<_>>()?;
+        if let (Some(next), Some(counts)) = (&funnel.dropped_next, self.next) {
+            let next = next.finish(counts, names)?;
+            rows.iter_mut().zip(next).for_each(|(row, next)| row.dropped_next = Some(next));
+        }
         Ok(FunnelReport {
             title: funnel.title.clone(),
             journeys: self.journeys,
@@ -144,7 +162,7 @@ impl FunnelCounts {
             open_entries: funnel.open_after.filter(|_| shape == Shape::Ordered).map(|_| self.open),
             having,
             explained,
-            steps: rows.collect::<Result<_>>()?,
+            steps: rows,
             histogram: self.times.bins(),
         })
     }
@@ -152,10 +170,12 @@ impl FunnelCounts {
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
         let times = self.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
+        let next = self.next.as_ref().map_or(0, Grid::bytes);
         times.sum::<usize>()
             + self.steps.capacity() * size_of::<StepCounts>()
             + self.times.bytes()
             + self.explained.bytes()
+            + next
     }
 
     /// Writes what can be on disk.
@@ -164,7 +184,8 @@ impl FunnelCounts {
     /// If the disk is full or fails.
     pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
         let mut times = self.steps.iter_mut().flat_map(|step| [&mut step.from_previous, &mut step.from_first]);
-        times.try_for_each(|times| times.relieve(spill))
+        times.try_for_each(|times| times.relieve(spill))?;
+        self.next.as_mut().map_or(Ok(()), |next| next.relieve(spill))
     }
 }
 
@@ -203,6 +224,7 @@ impl StepCounts {
             from_previous,
             from_first,
             value: (self.valued > 0).then_some(self.value),
+            dropped_next: None,
         })
     }
 }

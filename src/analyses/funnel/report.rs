@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::histogram::Bin;
+use crate::analyses::next::Next;
 use crate::durations::Summary;
 use crate::reports::{Cell, Report, Table};
 
@@ -50,6 +51,8 @@ pub struct StepRow {
     pub from_first: Option<Summary>,
     /// Sum of the values of the step's events, in millionths; `None` if none of them carries one.
     pub value: Option<i128>,
+    /// What those did next who came no further, by count; the last may be the rest. `None` unless it was asked for.
+    pub dropped_next: Option<Vec<Next>>,
 }
 
 impl Report for FunnelReport {
@@ -77,6 +80,7 @@ impl Report for FunnelReport {
             let row = |(step, count): &(String, u64)| vec![Cell::Text(step.clone()), Cell::Count(*count)];
             tables.push(Table { name: "held", columns, rows: self.having.iter().map(row).collect() });
         }
+        tables.extend(self.dropped_next_table());
         tables
     }
 
@@ -107,6 +111,9 @@ impl Report for FunnelReport {
             if let Some(continued) = step.continued {
                 row["continued"] = json!(continued);
                 row["entered_here"] = json!(step.entered - continued);
+            }
+            if let Some(next) = &step.dropped_next {
+                row["dropped_next"] = json!(next);
             }
             row
         };
@@ -179,6 +186,19 @@ impl FunnelReport {
         let columns = ["from_s", "to_s", "count"].map(str::to_owned).to_vec();
         let row = |bin: &Bin| vec![seconds(bin.from_s), seconds(bin.to_s), Cell::Count(bin.count)];
         Table { name: "histogram", columns, rows: self.histogram.iter().map(row).collect() }
+    }
+
+    /// Nothing unless it was asked for.
+    fn dropped_next_table(&self) -> Option<Table> {
+        let cells = |step: &StepRow, next: &Next| {
+            vec![Cell::Text(step.step.clone()), Cell::Text(next.node.clone()), Cell::Count(next.count)]
+        };
+        let mut rows = Vec::new();
+        for step in &self.steps {
+            rows.extend(step.dropped_next.as_ref()?.iter().map(|next| cells(step, next)));
+        }
+        let columns = ["step", "node", "count"].map(str::to_owned).to_vec();
+        Some(Table { name: "dropped_next", columns, rows })
     }
 }
 

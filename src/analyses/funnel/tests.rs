@@ -62,6 +62,41 @@ fn times_of_those_who_did_all_steps_are_in_bins() {
     }
 }
 
+fn dropped_next(steps: &str, shown: &str) -> FunnelSpec {
+    FunnelSpec { dropped_next: Some(shown.parse().unwrap()), ..FunnelSpec::of(steps) }
+}
+
+#[test]
+fn what_the_dropped_did_next_is_counted_by_step() {
+    let log = [
+        visitor("1", "A@0 B@1 C@2"),
+        visitor("2", "A@0 X@1 B@2 Y@3 A@4"),
+        visitor("3", "A@0 B@1 Y@2"),
+        visitor("4", "A@0 B@1 Z@2"),
+        visitor("5", "A@0 B@1"),
+        visitor("6", "A@0 A@1 (end)@2"),
+        visitor("7", "A@0"),
+        visitor("8", "Y@0"),
+    ]
+    .concat();
+    let next = |shown: &str, shared: Value| {
+        let common = common(shared);
+        let (report, _) = ask(&*question(dropped_next("A > B > C", shown), &common), &log);
+        report["steps"].as_array().unwrap().iter().map(|step| step["dropped_next"].clone()).collect::<Vec<_>>()
+    };
+    let row = |node: &str, count: u64| json!({"node": node, "count": count});
+    let first = json!([row("(end)", 1), row("A", 1)]);
+    assert_eq!(
+        next("all", json!({})),
+        [first.clone(), json!([row("Y", 2), row("(end)", 1), row("Z", 1)]), json!([])],
+        "the first A of 6 is the reported attempt: it ends the earliest"
+    );
+    assert_eq!(next("1", json!({}))[1], json!([row("Y", 2), row("(other)", 2)]));
+    assert_eq!(next("all", json!({"hide": ["A"]}))[0], json!([row("(end)", 1), row("\\(end)", 1)]));
+    let (report, _) = ask(&*funnel("A > B > C", "7d", json!({})), &log);
+    assert_eq!(report["steps"][0].get("dropped_next"), None, "nobody asked");
+}
+
 #[test]
 fn entering_is_bounded_and_going_on_is_not() {
     let log = [visitor("1", "A@0 A@100 B@200"), visitor("2", "A@50 B@60 B@300"), visitor("3", "B@99")].concat();
@@ -194,14 +229,25 @@ proptest! {
     }
 
     #[test]
-    fn the_laws_hold(log in logs(), option in 0..4) {
+    fn the_laws_hold(log in logs(), option in 0..6) {
         let question = match option {
             0 => funnel("A > B > C", "10s", json!({})),
             1 => funnel("A > (B | A) > page_view", "none", json!({"by": ["device"]})),
             2 => funnel("A >> B > node(/a)", "session", json!({"grain": "session", "timeout": "5s"})),
+            3 => question(dropped_next("A > B > (A | /a)", "2"), &common(json!({}))),
+            4 => question(dropped_next("A > B", "all"), &common(json!({"by": ["device"], "grain": "session"}))),
             _ => funnel("/a > B", "session", json!({"grain": "session", "timeout": "5s", "by": ["device"]})),
         };
         check_laws(&*question, &log);
+    }
+
+    #[test]
+    fn what_the_dropped_did_next_adds_up(log in logs(), shown in prop::sample::select(vec!["1", "2", "all"])) {
+        let (report, _) = ask(&*question(dropped_next("A > B > C", shown), &common(json!({"hide": ["D"]}))), &log);
+        for step in report["steps"].as_array().unwrap() {
+            let next = step["dropped_next"].as_array().unwrap();
+            prop_assert_eq!(next.iter().map(|next| next["count"].as_u64().unwrap()).sum::<u64>(), step["dropped"].as_u64().unwrap());
+        }
     }
 
     #[test]
