@@ -42,8 +42,9 @@ pub use report::{FunnelReport, StepRow};
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Question")]
 pub struct FunnelSpec {
-    /// The steps: names of events, /globs of pages, node(NAME), alternatives (a | b), conditions purchase{value > 0}; `>` is
-    /// eventually, `>>` is directly next, `>[10m]` and `>>[10m]` within this time of the step before
+    /// The steps: names of events, /globs of pages, node(NAME), alternatives (a | b), first(STEP) for the visitor's first one in the
+    /// log, conditions purchase{value > 0}; `>` is eventually, `>>` is directly next, `>[10m]` and `>>[10m]` within this time of the
+    /// step before
     #[arg(long, value_name = "STEPS")]
     pub steps: Option<StepsSpec>,
     /// The hops between the steps of a list, in a job file.
@@ -437,6 +438,7 @@ impl Analysis for BoundFunnel {
 
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
         let steps = self.follow.matcher.may_fit(visitor);
+        self.follow.begin(work, visitor);
         if self.explain.as_ref().is_some_and(|asked| visitor.id() == asked) {
             self.explain(work, counts, visitor, steps);
         }
@@ -488,7 +490,8 @@ impl BoundFunnel {
         for journey in visitor.journeys(self.unit) {
             let mut attempts = Vec::new();
             self.follow.attempts(work, visitor, journey, steps, |attempt| attempts.push(attempt.to_vec()));
-            counts.explained.add(&self.follow, journey, &attempts);
+            let mask = |at: usize| self.follow.mask(work, visitor, journey, at);
+            counts.explained.add(&self.follow, journey, mask, &attempts);
         }
     }
 

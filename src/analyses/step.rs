@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! steps = step (hop step)*        hop = ('>' | '>>') ['[' duration ']']
-//! step  = alternative | '(' alternative ('|' alternative)* ')'
+//! step  = alternative | alternatives | 'first' alternatives
+//! alternatives = '(' alternative ('|' alternative)* ')'
 //! alternative = (name | /glob | node(name)) ['{' condition (',' condition)* '}']
 //! condition   = column ('=' | '!=' | '<' | '<=' | '>' | '>=') literal
 //! ```
@@ -11,6 +12,8 @@
 mod hit;
 mod hop;
 mod long;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,6 +33,8 @@ use crate::units::Span;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     alternatives: Vec<Alternative>,
+    /// Whether only the visitor's first event in the log that fits an alternative fills it.
+    first: bool,
     /// As the user wrote it: the name of the step in reports.
     text: String,
     /// The named steps that it is made of.
@@ -79,7 +84,7 @@ pub fn parse_goal(text: &str, named: &NamedSteps) -> Result<Step> {
     let step = parser.step()?;
     let rest = parser.rest();
     if rest.is_empty() {
-        return Ok(step);
+        return step.refuse_first("a goal").map(|()| step);
     }
     let error = Error::question(format!("the goal {text:?} does not end after its step {:?}", step.text));
     Err(if rest.starts_with('>') {
@@ -155,7 +160,8 @@ impl<'a> Parser<'a> {
         self.rest();
         let start = self.at;
         let mut alternatives = Vec::new();
-        if self.eat("(") {
+        let first = self.eat_first();
+        if first || self.eat("(") {
             loop {
                 alternatives.extend(self.alternative()?);
                 if self.eat(")") {
@@ -175,7 +181,7 @@ impl<'a> Parser<'a> {
         if self.eat("?") {
             return Err(self.later("an optional step"));
         }
-        Ok(Step { alternatives, text, named: std::mem::take(&mut self.used) })
+        Ok(Step { alternatives, first, text, named: std::mem::take(&mut self.used) })
     }
 
     /// One alternative, or all those of a named step.
@@ -190,7 +196,10 @@ impl<'a> Parser<'a> {
         }
         let what = match name.as_str() {
             "node" if !quoted && self.eat("(") => What::Node(self.closed_name("a node")?),
-            "first" if !quoted && self.rest().starts_with('(') => return Err(self.later("first(…)")),
+            "first" if !quoted && self.rest().starts_with('(') => {
+                return Err(Error::question(format!("in the steps {:?}: first(…) is a whole step", self.text))
+                    .hint("put the alternatives into it: first(signup | register)"));
+            }
             page if page.starts_with('/') => What::Page(name),
             _ => What::Name(name),
         };
@@ -209,6 +218,7 @@ impl<'a> Parser<'a> {
         }
         let mut parser = Parser { text: definition, at: 0, named: self.named, inside, used: BTreeSet::new() };
         let step = parser.step().and_then(|step| {
+            step.refuse_first("a named step")?;
             let wanted = || {
                 Error::question(format!("one step is wanted, not {definition:?}"))
                     .hint("name each step, and put the names together where they are used: steps = 'cart > paid'")
@@ -223,6 +233,16 @@ impl<'a> Parser<'a> {
         self.used.extend(step.named);
         self.used.insert(name.to_owned());
         Ok(step.alternatives)
+    }
+
+    /// Takes `first(`.
+    fn eat_first(&mut self) -> bool {
+        let rest = self.rest();
+        let Some(inside) = rest.strip_prefix("first").and_then(|rest| rest.trim_start().strip_prefix('(')) else {
+            return false;
+        };
+        self.at += rest.len() - inside.len();
+        true
     }
 
     fn conditions(&mut self) -> Result<Vec<Condition>> {
@@ -278,7 +298,17 @@ impl Step {
     /// The step `text` that events of any of these names fit.
     pub fn of_names(text: &str, names: impl Iterator<Item = String>) -> Step {
         let alternative = |name| Alternative { what: What::Name(name), conditions: Vec::new() };
-        Step { alternatives: names.map(alternative).collect(), text: text.to_owned(), named: BTreeSet::new() }
+        let alternatives = names.map(alternative).collect();
+        Step { alternatives, first: false, text: text.to_owned(), named: BTreeSet::new() }
+    }
+
+    /// Refuses that only the first event of a visitor fits, where no visitor is looked at as a whole.
+    pub fn refuse_first(&self, what: &str) -> Result<()> {
+        if !self.first {
+            return Ok(());
+        }
+        Err(Error::question(format!("{what} cannot be the visitor's first event of its kind"))
+            .hint("first(…) stands where a funnel's step is used"))
     }
 
     /// The named steps that it is made of, each once.
@@ -326,6 +356,8 @@ pub struct Matcher {
     views: PageViews,
     /// Alternatives with conditions: they count only where the bits are set.
     guarded: Vec<Guarded>,
+    /// Steps that only a visitor's first event fits.
+    first: u64,
     /// For each step the events that may fit it.
     step_sets: Vec<EventSet>,
 }
@@ -377,7 +409,8 @@ impl Matcher {
         }
         let views = PageViews::new(page_views, &names.events);
         let Tables { by_event, by_page, by_node, .. } = plain;
-        let mut matcher = Matcher { by_event, by_page, by_node, nodes, views, guarded, step_sets: Vec::new() };
+        let first = (0..).zip(steps).filter(|(_, step)| step.first).fold(0, |all, (number, _)| all | 1 << number);
+        let mut matcher = Matcher { by_event, by_page, by_node, nodes, views, guarded, first, step_sets: Vec::new() };
         matcher.step_sets = (0..steps.len()).map(|step| matcher.event_set(step)).collect();
         Ok(matcher)
     }
@@ -409,6 +442,11 @@ impl Matcher {
                 hits.push(Hit::new(time, mask, at));
             }
         }
+    }
+
+    /// The steps that only a visitor's first event fits, one bit each.
+    pub fn first(&self) -> u64 {
+        self.first
     }
 
     /// Steps by event code, if the names of events alone say which steps they fit.
@@ -504,78 +542,5 @@ pub fn nowhere<'a>(what: &str, name: &str, known: impl Iterator<Item = (Code, &'
     match nearest(name, known.map(|(_, name)| name)) {
         Some(near) => format!("{note}; did you mean {near:?}?"),
         None => note,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(text: &str) -> (Vec<String>, Vec<Hop>) {
-        let (steps, hops) = parse(text, &NamedSteps::default()).unwrap();
-        (steps.iter().map(ToString::to_string).collect(), hops)
-    }
-
-    #[test]
-    fn steps_and_hops_are_read() {
-        use HopKind::*;
-        let names = |text| {
-            let (steps, hops) = names(text);
-            (steps, hops.iter().map(|hop| hop.kind).collect::<Vec<_>>())
-        };
-        assert_eq!(names("a"), (vec!["a".into()], vec![]));
-        assert_eq!(
-            names("a>b >> /c/*  > node( 'd e' )"),
-            (
-                vec!["a".into(), "b".into(), "/c/*".into(), "node( 'd e' )".into()],
-                vec![Eventually, Directly, Eventually]
-            )
-        );
-        assert_eq!(names("(a | /b) > \"x > y\"").0, ["(a | /b)", "\"x > y\""]);
-    }
-
-    #[test]
-    fn limits_of_hops_are_read() {
-        let hops = names("a >[10m] b >> [ 1h30m ] c > d").1;
-        assert_eq!(hops.iter().map(ToString::to_string).collect::<Vec<_>>(), [">[10m]", ">>[1h30m]", ">"]);
-        assert_eq!(
-            hops.iter().map(|hop| hop.limit.map(|limit| limit.0)).collect::<Vec<_>>(),
-            [Some(600_000_000), Some(5_400_000_000), None]
-        );
-    }
-
-    #[test]
-    fn conditions_are_read() {
-        let (steps, _) = parse("buy{price >= 10, plan != 'free trial'}", &NamedSteps::default()).unwrap();
-        let conditions: Vec<String> = steps[0].alternatives[0].conditions.iter().map(ToString::to_string).collect();
-        assert_eq!(conditions, ["price >= '10'", "plan != 'free trial'"]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_an_example() {
-        for text in [
-            "",
-            "a >",
-            "> a",
-            "a b",
-            "(a | b",
-            "a{price}",
-            "a{price > }",
-            "'a",
-            "node(a",
-            "a > > b",
-            "a >[10m b",
-            "a >[10] b",
-            "a >[] b",
-        ] {
-            let error = parse(text, &NamedSteps::default()).unwrap_err();
-            assert!(error.advice().is_some(), "{text}: {error}");
-        }
-        for text in ["a > b? > c", "(a & b)", "first(a)"] {
-            assert!(
-                parse(text, &NamedSteps::default()).unwrap_err().to_string().contains("cannot be asked yet"),
-                "{text}"
-            );
-        }
     }
 }

@@ -268,7 +268,8 @@ fn trace(hits: &[Hit], depth: usize, base: u32, work: &mut Work) {
     }
 }
 
-fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+/// The numbers of the bits that are set, lowest first.
+pub fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = mask.trailing_zeros() as usize;
         mask &= mask.wrapping_sub(1);

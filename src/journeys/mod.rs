@@ -302,6 +302,11 @@ impl<'a> Journey<'a> {
         self.end - self.start
     }
 
+    /// Where it begins in the journey of all events of its visitor.
+    pub fn place_in(&self, whole: Journey<'_>) -> usize {
+        self.start - whole.start
+    }
+
     /// µs since 1970 UTC, never going back.
     #[inline]
     pub fn times(&self) -> &'a [i64] {

@@ -49,8 +49,8 @@ enum End {
 }
 
 impl Explained {
-    /// Takes in a journey of the visitor with its attempts.
-    pub fn add(&mut self, follow: &Follow, journey: Journey<'_>, attempts: &[Vec<Hit>]) {
+    /// Takes in a journey of the visitor with its attempts; `mask` has the steps that each event fits.
+    pub fn add(&mut self, follow: &Follow, journey: Journey<'_>, mask: impl Fn(usize) -> u64, attempts: &[Vec<Hit>]) {
         self.journeys += 1;
         for (at, &time) in journey.times().iter().enumerate() {
             let code = |column: &[Code]| column.get(at).copied().unwrap_or(MISSING);
@@ -59,7 +59,7 @@ impl Explained {
                 time,
                 event: code(journey.events()),
                 page: code(journey.pages()),
-                mask: follow.matcher.mask(journey, at),
+                mask: mask(at),
                 excluded: follow.excludes(journey, at) != 0,
                 fills: None,
                 ended: None,
@@ -67,7 +67,7 @@ impl Explained {
             let before = self.rows.len();
             for (number, attempt) in (1..).zip(attempts) {
                 for (step, _) in (1..).zip(attempt).filter(|(_, hit)| hit.at as usize == at) {
-                    let ended = (step == attempt.len()).then(|| end(follow, journey, attempt));
+                    let ended = (step == attempt.len()).then(|| end(follow, journey, &mask, attempt));
                     self.rows.push(Row { fills: Some((number, step)), ended, ..row.clone() });
                 }
             }
@@ -112,7 +112,7 @@ impl Explained {
 }
 
 /// What ended an attempt at the events of a journey.
-fn end(follow: &Follow, journey: Journey<'_>, attempt: &[Hit]) -> End {
+fn end(follow: &Follow, journey: Journey<'_>, mask: &impl Fn(usize) -> u64, attempt: &[Hit]) -> End {
     let rules = &follow.plan.rules;
     let depth = attempt.len();
     let (Some(first), Some(last)) = (attempt.first(), attempt.last()) else { return End::NothingFollows };
@@ -132,7 +132,7 @@ fn end(follow: &Follow, journey: Journey<'_>, attempt: &[Hit]) -> End {
     let next = (0..journey.len()).find(|&at| {
         let unused = attempt.iter().all(|hit| hit.at as usize != at);
         let follows = later(at) || rules.ties == Ties::Any && times[at] == last.time;
-        unused && follows && follow.matcher.mask(journey, at) >> depth & 1 != 0
+        unused && follows && mask(at) >> depth & 1 != 0
     });
     let stops = |at: &usize| {
         let excluded = follow.excludes(journey, *at);

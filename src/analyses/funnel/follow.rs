@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::options::Shape;
 use crate::analyses::step::{Hit, Matcher};
 use crate::analyses::steps::{
-    Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Rules, Single, Trail, Unordered, Work as Matching,
+    Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Rules, Single, Trail, Unordered, Work as Matching, bits,
 };
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Visitor};
@@ -50,6 +50,8 @@ pub struct Work {
     /// By event of the visitor the number of its session.
     sessions: Vec<i64>,
     values: Values,
+    /// Of the steps that only a visitor's first event fits: its place, and the step as a bit.
+    firsts: Vec<(usize, u64)>,
 }
 
 /// The combinations of held values of a journey, numbered.
@@ -64,6 +66,36 @@ impl Follow {
             && self.order == Order::default()
             && self.plan.entry == Entry::Best
             && self.shape == Shape::Ordered
+            && self.matcher.first() == 0
+    }
+
+    /// Finds the first events of a visitor: to be called before any of its journeys is followed.
+    pub fn begin(&self, work: &mut Work, visitor: Visitor<'_>) {
+        if self.matcher.first() == 0 {
+            return;
+        }
+        let whole = visitor.whole();
+        work.firsts.clear();
+        // Sessions may overlap, so the first event need not be the first that is met.
+        let mut earliest = [(i64::MAX, usize::MAX); 64];
+        for (at, &time) in whole.times().iter().enumerate() {
+            for step in bits(self.matcher.mask(whole, at) & self.matcher.first()) {
+                earliest[step] = earliest[step].min((time, at));
+            }
+        }
+        let firsts = bits(self.matcher.first()).map(|step| (earliest[step].1, 1u64 << step));
+        work.firsts.extend(firsts.filter(|(at, _)| *at != usize::MAX));
+    }
+
+    /// The steps that event number `at` of a journey of the visitor at hand fits.
+    pub fn mask(&self, work: &Work, visitor: Visitor<'_>, journey: Journey<'_>, at: usize) -> u64 {
+        let mask = self.matcher.mask(journey, at);
+        if self.matcher.first() == 0 {
+            return mask;
+        }
+        let place = journey.place_in(visitor.whole()) + at;
+        let first = work.firsts.iter().filter(|(first, _)| *first == place).fold(0, |all, (_, step)| all | step);
+        mask & (first | !self.matcher.first())
     }
 
     /// The exclusions that event number `at` of a journey fits, one bit each.
@@ -176,18 +208,17 @@ impl Follow {
 
     /// Lays the trail of a journey.
     fn lay(&self, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) {
-        let Work { trail, sessions, values, .. } = work;
-        match &self.excluded {
-            None => self.matcher.hits(journey, &mut trail.hits),
-            Some(excluded) => {
-                for (at, &time) in journey.times().iter().enumerate() {
-                    let (mask, excluded) = (self.matcher.mask(journey, at), excluded.mask(journey, at) as u16);
-                    if mask != 0 || excluded != 0 {
-                        trail.hits.push(Hit { excluded, ..Hit::new(time, mask, at) });
-                    }
+        if self.excluded.is_none() && self.matcher.first() == 0 {
+            self.matcher.hits(journey, &mut work.trail.hits);
+        } else {
+            for (at, &time) in journey.times().iter().enumerate() {
+                let (mask, excluded) = (self.mask(work, visitor, journey, at), self.excludes(journey, at));
+                if mask != 0 || excluded != 0 {
+                    work.trail.hits.push(Hit { excluded, ..Hit::new(time, mask, at) });
                 }
             }
         }
+        let Work { trail, sessions, values, .. } = work;
         if self.entered != ALWAYS {
             let outside = trail.hits.iter_mut().filter(|hit| !self.entered.contains(&hit.time));
             outside.for_each(|hit| hit.mask &= !1);

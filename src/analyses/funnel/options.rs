@@ -174,7 +174,9 @@ impl Exclusion {
             ))
             .hint(format!("the steps are numbered 1 to {steps}: --exclude 'support_chat@1-{steps}'")));
         }
-        Ok(Exclusion { step: what.swap_remove(0), between })
+        let step = what.swap_remove(0);
+        step.refuse_first("what is excluded")?;
+        Ok(Exclusion { step, between })
     }
 }
 

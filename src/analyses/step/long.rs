@@ -47,6 +47,8 @@ struct LongStep {
     page: Option<String>,
     node: Option<String>,
     sql: Option<String>,
+    /// Whether only the visitor's first event that fits fills it.
+    first: bool,
     optional: bool,
 }
 
@@ -102,7 +104,7 @@ fn one(value: &Value, named: &NamedSteps) -> Result<Step> {
 }
 
 fn step(written: LongStep) -> Result<Step> {
-    let LongStep { name, event, any, page, node, sql, optional } = written;
+    let LongStep { name, event, any, page, node, sql, first, optional } = written;
     if optional {
         return Err(Error::question("an optional step cannot be asked yet"));
     }
@@ -125,7 +127,11 @@ fn step(written: LongStep) -> Result<Step> {
             glob(pattern)?;
         }
     }
-    let text = name.unwrap_or_else(|| text(&whats, sql.as_deref()));
+    let text = name.unwrap_or_else(|| match (first, text(&whats, sql.as_deref())) {
+        (false, text) => text,
+        (true, text) if text.starts_with('(') => format!("first{text}"),
+        (true, text) => format!("first({text})"),
+    });
     if text.trim().is_empty() {
         return Err(Error::question("its name is empty"));
     }
@@ -135,7 +141,7 @@ fn step(written: LongStep) -> Result<Step> {
         whats.push(What::Every);
     }
     let alternative = |what| Alternative { what, conditions: conditions.clone() };
-    Ok(Step { alternatives: whats.into_iter().map(alternative).collect(), text, named: BTreeSet::new() })
+    Ok(Step { alternatives: whats.into_iter().map(alternative).collect(), first, text, named: BTreeSet::new() })
 }
 
 /// The step as it reads in reports.
@@ -211,6 +217,13 @@ mod tests {
         assert_eq!(names, ["sql(revenue > 10)", "buy{n = 1}", "all"]);
         assert_eq!(hops, [Hop::EVENTUALLY; 2]);
         assert!(steps.iter().all(|step| step.alternatives[0].conditions.len() == 1));
+    }
+
+    #[test]
+    fn only_the_first_of_a_visitor_reads_like_its_text() {
+        let (long, _) = steps("steps = [{ event = 'a', first = true }, { any = ['a', '/b'], first = true }]").unwrap();
+        let (short, _) = parse("first(a) > first(a | /b)", &NamedSteps::default()).unwrap();
+        assert_eq!(long, short);
     }
 
     #[test]

@@ -160,6 +160,37 @@ proptest! {
     }
 }
 
+/// The log with all events called `name` but the first of each visitor called otherwise.
+fn with_first_alone(name: &str, log: &[Event]) -> Vec<Event> {
+    let later = |mut journey: Vec<Event>| {
+        journey.iter_mut().filter(|event| event.event == name).skip(1).for_each(|event| event.event = "later".into());
+        journey
+    };
+    oracle::order(log).into_values().flat_map(later).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn only_the_first_of_a_visitor_fills_a_step_of_its_kind(log in logs()) {
+        let renamed = with_first_alone("B", &log);
+        for (text, shared) in [
+            ("window = 'none'", json!({"timeout": "5s"})),
+            ("exclude = ['D']", json!({"timeout": "5s"})),
+            ("window = 'session'", json!({"timeout": "5s", "grain": "session"})),
+            ("order = 'any'", json!({"timeout": "5s"})),
+            ("open = true", json!({"timeout": "5s"})),
+        ] {
+            let (first, _) = ask(&*question(&format!("steps = 'A > first(B) > C'\n{text}"), shared.clone()), &log);
+            let (plain, _) = ask(&*question(text, shared), &renamed);
+            prop_assert_eq!(entered(&first), entered(&plain), "{}", text);
+            prop_assert_eq!(&first["steps"][1]["time_from_previous_s"], &plain["steps"][1]["time_from_previous_s"]);
+        }
+        check_laws(&*question("steps = 'first(A) > first(B|C)'", json!({"by": ["device"]})), &log);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -208,6 +239,7 @@ fn options_that_contradict_each_other_are_refused_with_a_hint() {
         ("exclude = ['D@2-2']", "nothing between the steps 2 and 2"),
         ("exclude = ['D@0-2']", "nothing between the steps 0 and 2"),
         ("exclude = ['D > E@1-2']", "more than one step"),
+        ("exclude = ['first(D)@1-2']", "the visitor's first event"),
         ("exclude = [{ event = 'D', from = 'x' }]", "no number of a step"),
         ("exclude = [{ event = 'D', effect = 'x' }]", "unknown variant"),
         ("exclude = ['D']\nexclude_effect = 'remove'\nentry = 'each'", "removes visitors"),
