@@ -1,8 +1,9 @@
 //! What is known of a journey as a whole: facts to break answers down by, to choose journeys by, and to write as rows.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
+use chrono::{Datelike, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 
+use super::periods::{Period, local};
 use super::{Bounce, Conventions};
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
@@ -63,25 +64,14 @@ impl Fact {
             Fact::NewOrReturning => (if code == 0 { "new" } else { "returning" }).to_owned(),
             Fact::Weekday => WEEKDAYS[code as usize % 7].to_owned(),
             Fact::Hour => format!("{code:02}"),
-            Fact::Day => date(code).format("%Y-%m-%d").to_string(),
-            Fact::Week => date(code).format("%G-W%V").to_string(),
-            Fact::Month => date(code).format("%Y-%m").to_string(),
+            Fact::Day => Period::Day.name(code),
+            Fact::Week => Period::Week.name(code),
+            Fact::Month => Period::Month.name(code),
         }
     }
 }
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
-/// Day 0 of codes of days, weeks (their Mondays) and months (their first days): before all times that are read.
-const EARLIEST: NaiveDate = NaiveDate::from_ymd_opt(-40_000, 1, 1).expect("a date of chrono's calendar");
-
-fn date(code: Code) -> NaiveDate {
-    EARLIEST.checked_add_days(Days::new(code.into())).unwrap_or(EARLIEST)
-}
-
-fn date_code(date: NaiveDate) -> Code {
-    date.signed_duration_since(EARLIEST).num_days() as Code
-}
 
 /// The facts that are told by rules of a run.
 #[derive(Debug)]
@@ -122,15 +112,9 @@ impl Facts {
             Fact::NewOrReturning => u32::from(number > 0),
             Fact::Weekday => self.local(journey).weekday().num_days_from_monday(),
             Fact::Hour => self.local(journey).hour(),
-            Fact::Day => date_code(self.local(journey).date()),
-            Fact::Week => {
-                let date = self.local(journey).date();
-                date_code(date - Days::new(date.weekday().num_days_from_monday().into()))
-            }
-            Fact::Month => {
-                let date = self.local(journey).date();
-                date_code(date - Days::new(u64::from(date.day0())))
-            }
+            Fact::Day => Period::Day.code(self.local(journey)),
+            Fact::Week => Period::Week.code(self.local(journey)),
+            Fact::Month => Period::Month.code(self.local(journey)),
         }
     }
 
@@ -149,8 +133,7 @@ impl Facts {
     }
 
     fn local(&self, journey: Journey<'_>) -> NaiveDateTime {
-        let utc = DateTime::<Utc>::from_timestamp_micros(journey.start_time()).unwrap_or_default().naive_utc();
-        utc + self.zone.offset_from_utc_datetime(&utc).fix()
+        local(self.zone, journey.start_time())
     }
 
     pub fn tally(&self, journey: Journey<'_>) -> Tally {

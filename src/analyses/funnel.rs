@@ -9,6 +9,7 @@ mod options;
 mod report;
 #[cfg(test)]
 mod tests;
+mod trend;
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain, one_or_many};
 pub use super::next::Next;
+use super::periods::Period;
 use super::step::{Hit, Hop, HopKind, Matcher, Step, StepsSpec};
 use super::steps::Rules;
 pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
@@ -36,6 +38,8 @@ pub use histogram::Bin;
 pub use options::{Among, Count, ExcludeSpec, StepOrder, TieOrder, Times, WindowFrom};
 use options::{Options, Shape};
 pub use report::{FunnelReport, StepRow};
+use trend::Trend;
+pub use trend::TrendRow;
 
 /// A funnel as written.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
@@ -110,6 +114,12 @@ pub struct FunnelSpec {
     /// one (other)
     #[arg(long, value_name = "N")]
     pub dropped_next: Option<Top>,
+    /// Also how many went on of those who entered in each hour, day, week or month, by local date
+    #[arg(long, value_name = "PERIOD")]
+    pub trend: Option<Period>,
+    /// Leave out attempts that begin less than one window before the log ends; how many is said
+    #[arg(long)]
+    pub mature: bool,
 }
 
 impl FunnelSpec {
@@ -225,11 +235,23 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question("in an open funnel a journey drops out at several steps")
                 .hint("ask for --dropped-next without --open"));
         }
+        if self.mature && !matches!(window, Window::Of(_)) {
+            return Err(Error::question(format!("--mature needs a window that is a duration, not {window}"))
+                .hint("only then can an attempt begin too late to be followed: give --window a duration"));
+        }
         let entered = Entered { from: self.entered_from, to: self.entered_to };
         // Its zone is not known yet; whether it is a time at all does not depend on it.
         entered.bind(Tz::UTC)?;
-        let (dropped_next, explain) = (self.dropped_next, self.explain);
-        Ok(Box::new(Funnel { steps, hops, window, options, entered, dropped_next, grain, explain, common }))
+        let best = options.count == Count::Visitors && grain == Grain::Session;
+        if (self.trend.is_some() || self.mature) && (best || options.shape != Shape::Ordered) {
+            return Err(Error::question(
+                "--trend and --mature tell attempts at steps in their order by when they begin",
+            )
+            .hint("leave --open, --order any and --count visitors out"));
+        }
+        let (dropped_next, trend, mature, explain) = (self.dropped_next, self.trend, self.mature, self.explain);
+        let shown = Shown { dropped_next, trend, mature, explain };
+        Ok(Box::new(Funnel { steps, hops, window, options, entered, shown, grain, common }))
     }
 }
 
@@ -242,12 +264,21 @@ pub struct Funnel {
     window: Window,
     options: Options,
     entered: Entered,
-    /// How much of what the dropped did next is shown, if it was asked for.
-    dropped_next: Option<Top>,
     grain: Grain,
-    /// The visitor that is shown.
-    explain: Option<String>,
+    shown: Shown,
     common: Common,
+}
+
+/// What is shown beside the usual.
+#[derive(Clone, Debug)]
+struct Shown {
+    /// How much of what the dropped did next.
+    dropped_next: Option<Top>,
+    trend: Option<Period>,
+    /// Whether entries too late to be followed are left out.
+    mature: bool,
+    /// A visitor's events.
+    explain: Option<String>,
 }
 
 /// When the first step must be, as written.
@@ -291,10 +322,16 @@ impl Question for Funnel {
                 rules.insert(rule.into(), json!(time));
             }
         }
-        if let Some(visitor) = &self.explain {
+        if let Some(visitor) = &self.shown.explain {
             rules.insert("explain".into(), json!(visitor));
         }
-        if let Some(shown) = self.dropped_next {
+        if self.shown.mature {
+            rules.insert("mature".into(), json!(true));
+        }
+        if let Some(period) = self.shown.trend {
+            rules.insert("trend".into(), json!(period));
+        }
+        if let Some(shown) = self.shown.dropped_next {
             rules.insert("dropped_next".into(), json!(shown));
             // It is of no account here what becomes of repeats.
             let in_force = |(rule, _): &(String, Value)| !["repeats", "collapse"].contains(&rule.as_str());
@@ -318,12 +355,12 @@ impl Question for Funnel {
         let excluded = self.options.exclusions.iter().map(|exclusion| &exclusion.step);
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
         needs.add(Needs::of_dimensions(&self.options.hold));
-        if self.dropped_next.is_some() {
+        if self.shown.dropped_next.is_some() {
             needs.add(Needs::of_nodes(&self.common.nodes));
         }
         needs.scan.value = true;
-        needs.ids |= self.explain.is_some();
-        needs.scan.event |= self.explain.is_some();
+        needs.ids |= self.shown.explain.is_some();
+        needs.scan.event |= self.shown.explain.is_some();
         needs
     }
 
@@ -347,6 +384,9 @@ impl Question for Funnel {
             .then(|| Matcher::new(&excluded, &self.common.nodes, views, names, notes))
             .transpose()?;
         let entered = self.entered.bind(names.zone)?;
+        // An attempt that begins after this time had less than a whole window.
+        let open_after = names.span.and_then(|(_, last)| Some(last.saturating_sub(span?)));
+        let mature = open_after.filter(|_| self.shown.mature).map(|after| entered.start..entered.end.min(after + 1));
         let sessions = matches!(self.window, Window::Sessions(_)).then(|| names.session(&self.common.sessions));
         let pairs = if self.options.shape == Shape::Open { pairs(&rules) } else { Vec::new() };
         let plan = self.options.plan(rules);
@@ -358,24 +398,25 @@ impl Question for Funnel {
             order: self.options.order(self.window),
             hold: self.options.hold.iter().map(|name| names.dimension(name)).collect::<Result<_>>()?,
             sessions: sessions.transpose()?,
-            entered,
+            entered: mature.clone().unwrap_or(entered.clone()),
             plan,
             matcher,
         };
         follow.find_short_way();
         let scope = || PathScope { grain: self.grain, common: self.common.clone() };
         let dropped_next =
-            self.dropped_next.map(|shown| DroppedNext::new(&scope(), self.steps.len(), shown, names, notes));
+            self.shown.dropped_next.map(|shown| DroppedNext::new(&scope(), self.steps.len(), shown, names, notes));
         let bound = BoundFunnel {
             follow,
             unit,
             count: self.options.count,
-            explain: self.explain.clone(),
+            explain: self.shown.explain.clone(),
+            trend: self.shown.trend.map(|period| Trend { period, zone: names.zone }),
             dropped_next: dropped_next.transpose()?,
             steps: self.steps.iter().map(ToString::to_string).collect(),
             title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),
-            // An attempt that begins after this time had less than a whole window.
-            open_after: names.span.and_then(|(_, last)| Some(last.saturating_sub(span?))),
+            open_after,
+            asked: mature.map(|_| entered),
         };
         Ok(Box::new(Segmented::new(bound, &self.common, names)?))
     }
@@ -412,10 +453,13 @@ struct BoundFunnel {
     count: Count,
     /// The visitor that is shown.
     explain: Option<String>,
+    trend: Option<Trend>,
     dropped_next: Option<DroppedNext>,
     steps: Vec<String>,
     title: String,
     open_after: Option<i64>,
+    /// When the first step was asked to be, if entries that are too late are left out.
+    asked: Option<Range<i64>>,
 }
 
 impl Analysis for BoundFunnel {
@@ -461,6 +505,14 @@ impl Analysis for BoundFunnel {
                 entered = true;
             });
             counts.entering += u64::from(entered);
+            if let (Some(asked), Some(after)) = (&self.asked, self.open_after) {
+                self.follow.attempts_within(asked, work, visitor, journey, steps, |attempt| {
+                    counts.open += u64::from(attempt[0].time > after);
+                });
+            }
+            if let Some(trend) = self.trend.as_ref().filter(|_| entered) {
+                trend.count(&self.follow, work, counts, visitor, journey, steps);
+            }
             if self.follow.shape == Shape::Unordered {
                 counts.have(self.follow.fitting(work));
             }

@@ -32,6 +32,7 @@ mod named;
 mod next;
 mod overview;
 pub mod paths;
+mod periods;
 pub mod rows;
 mod segment;
 mod select;
@@ -46,6 +47,7 @@ pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
 pub use facts::By;
 pub use named::NamedSteps;
 pub use overview::Overview;
+pub use periods::Period;
 pub use segment::{Segmented, SegmentedReport};
 pub use select::Chosen;
 

@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 19] = [
+const QUESTIONS: [&[&str]; 20] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -65,6 +65,7 @@ const QUESTIONS: [&[&str]; 19] = [
     &["funnel", "--steps", "catalog > cart"],
     &["funnel", "--steps", "catalog > zebra", "--by", "platform", "--grain", "session", "--session", "session_id"],
     &["funnel", "--steps", "catalog > cart > purchase", "--dropped-next", "2", "--by", "platform"],
+    &["funnel", "--steps", "catalog > cart", "--trend", "week", "--mature", "--window", "1d", "--by", "platform"],
     &["flow", "--by", "platform", "--depth", "3", "--top", "2"],
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
     &["graph", "--by", "platform", "--min-count", "20", "--max-duration", "2h"],
@@ -181,6 +182,7 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["summary", "--by", "platform"],
         &["funnel", "--steps", "catalog > cart", "--by", "platform"],
         &["funnel", "--steps", "catalog > cart", "--dropped-next", "2"],
+        &["funnel", "--steps", "catalog > cart", "--trend", "month", "--mature"],
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
         &["paths", "--top", "2", "--matrix", "--depth", "2", "--by", "platform"],
@@ -201,7 +203,7 @@ fn answers_that_are_changed_are_of_no_schema() {
 const OPEN: [&str; 6] = ["rules", "by", "rejected_reasons", "nulled", "roles", "stage"];
 
 /// Keys that may be missing.
-const OPTIONAL: [&str; 4] = ["segments", "journeys_left_out", "fail_under", "dropped_next"];
+const OPTIONAL: [&str; 5] = ["segments", "journeys_left_out", "fail_under", "dropped_next", "trend"];
 
 /// Asserts that no change of `document` is accepted: a key more or less, a value of another type, a count or rate that is none.
 fn assert_strict(document: &Value) {

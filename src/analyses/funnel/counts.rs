@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::dropped::DroppedNext;
 use super::explain::Explained;
 use super::histogram::Histogram;
+use super::trend::TrendCounts;
 use super::{BoundFunnel, Count, FunnelReport, Shape, StepRow};
 use crate::analyses::step::Hit;
 use crate::counts::Grid;
@@ -33,6 +34,8 @@ pub struct FunnelCounts {
     times: Histogram,
     /// What the dropped did next, if that was asked for.
     next: Option<Grid<u64>>,
+    /// Empty if it was not asked for.
+    pub(super) trend: TrendCounts,
 }
 
 /// What is counted of those who reach a step.
@@ -63,6 +66,7 @@ impl FunnelCounts {
             explained: Explained::default(),
             times: Histogram::default(),
             next: funnel.dropped_next.as_ref().map(DroppedNext::counts),
+            trend: TrendCounts::default(),
         }
     }
 
@@ -118,6 +122,7 @@ impl FunnelCounts {
         if let (Some(into), Some(from)) = (&mut self.next, from.next) {
             into.merge(from);
         }
+        self.trend.merge(from.trend);
     }
 
     /// What `funnel` answers with.
@@ -164,18 +169,19 @@ impl FunnelCounts {
             explained,
             steps: rows,
             histogram: self.times.bins(),
+            trend: funnel.trend.as_ref().map(|trend| trend.finish(self.trend, funnel.steps.len())).transpose()?,
         })
     }
 
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
         let times = self.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
-        let next = self.next.as_ref().map_or(0, Grid::bytes);
+        let asked = self.next.as_ref().map_or(0, Grid::bytes) + self.trend.bytes();
         times.sum::<usize>()
             + self.steps.capacity() * size_of::<StepCounts>()
             + self.times.bytes()
             + self.explained.bytes()
-            + next
+            + asked
     }
 
     /// Writes what can be on disk.
@@ -185,7 +191,8 @@ impl FunnelCounts {
     pub fn relieve(&mut self, spill: &Arc<Spill>) -> Result<()> {
         let mut times = self.steps.iter_mut().flat_map(|step| [&mut step.from_previous, &mut step.from_first]);
         times.try_for_each(|times| times.relieve(spill))?;
-        self.next.as_mut().map_or(Ok(()), |next| next.relieve(spill))
+        self.next.as_mut().map_or(Ok(()), |next| next.relieve(spill))?;
+        self.trend.relieve(spill)
     }
 }
 

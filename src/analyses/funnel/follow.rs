@@ -119,6 +119,27 @@ impl Follow {
         visitor: Visitor<'_>,
         journey: Journey<'_>,
         steps: u64,
+        take: impl FnMut(&[Hit]),
+    ) {
+        self.attempts_within(&self.entered, work, visitor, journey, steps, take);
+    }
+
+    /// The times of the events that may be a first step.
+    pub fn entries(&self, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) -> Vec<i64> {
+        work.trail.clear();
+        self.lay(&self.entered, work, visitor, journey);
+        work.trail.hits.iter().filter(|hit| hit.mask & 1 != 0).map(|hit| hit.time).collect()
+    }
+
+    /// The same as [`attempts`](Self::attempts), of those that begin within `entered`.
+    #[inline]
+    pub fn attempts_within(
+        &self,
+        entered: &Range<i64>,
+        work: &mut Work,
+        visitor: Visitor<'_>,
+        journey: Journey<'_>,
+        steps: u64,
         mut take: impl FnMut(&[Hit]),
     ) {
         if self.shape == Shape::Unordered {
@@ -127,7 +148,7 @@ impl Follow {
         if steps & 1 == 0 {
             return;
         }
-        if let (Some(single), true) = (&self.single, visitor.is_apart()) {
+        if let (Some(single), true) = (&self.single, visitor.is_apart() && *entered == ALWAYS) {
             let most = steps.trailing_ones() as usize;
             single.attempt(journey.events(), journey.times(), most, &mut work.single);
             if !work.single.is_empty() {
@@ -136,10 +157,10 @@ impl Follow {
             return;
         }
         work.trail.clear();
-        if steps & 2 == 0 && self.entered == ALWAYS && self.is_plain() {
+        if steps & 2 == 0 && *entered == ALWAYS && self.is_plain() {
             self.matcher.first_hit(journey, &mut work.trail.hits);
         } else {
-            self.lay(work, visitor, journey);
+            self.lay(entered, work, visitor, journey);
         }
         self.plan.attempts(&mut work.trail, &mut work.attempts, take);
     }
@@ -157,7 +178,7 @@ impl Follow {
         if steps == 0 {
             return;
         }
-        self.lay(work, visitor, journey);
+        self.lay(&self.entered, work, visitor, journey);
         let Work { trail, unordered, single, .. } = work;
         let rules = &self.plan.rules;
         single.clear();
@@ -186,7 +207,7 @@ impl Follow {
             return;
         }
         work.trail.clear();
-        self.lay(work, visitor, journey);
+        self.lay(&self.entered, work, visitor, journey);
         let Work { trail, pair, matching, single, .. } = work;
         for step in 0..self.plan.rules.steps {
             let Some(&hit) = trail.hits.iter().find(|hit| hit.mask >> step & 1 != 0) else { continue };
@@ -206,8 +227,8 @@ impl Follow {
         }
     }
 
-    /// Lays the trail of a journey.
-    fn lay(&self, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) {
+    /// Lays the trail of a journey that may be entered within `entered`.
+    fn lay(&self, entered: &Range<i64>, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) {
         if self.excluded.is_none() && self.matcher.first() == 0 {
             self.matcher.hits(journey, &mut work.trail.hits);
         } else {
@@ -219,8 +240,8 @@ impl Follow {
             }
         }
         let Work { trail, sessions, values, .. } = work;
-        if self.entered != ALWAYS {
-            let outside = trail.hits.iter_mut().filter(|hit| !self.entered.contains(&hit.time));
+        if *entered != ALWAYS {
+            let outside = trail.hits.iter_mut().filter(|hit| !entered.contains(&hit.time));
             outside.for_each(|hit| hit.mask &= !1);
         }
         trail.arrange(self.order, journey.times());

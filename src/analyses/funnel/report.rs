@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::histogram::Bin;
+use super::trend::TrendRow;
 use crate::analyses::next::Next;
 use crate::durations::Summary;
+use crate::rates;
 use crate::reports::{Cell, Report, Table};
 
 /// The answer to a funnel.
@@ -25,6 +27,8 @@ pub struct FunnelReport {
     pub explained: Option<Table>,
     /// How long those who did all steps took from the first to the last; empty if nobody did, or if there is one step alone.
     pub histogram: Vec<Bin>,
+    /// Those who entered by period of the entry, in the order of time. `None` unless it was asked for.
+    pub trend: Option<Vec<TrendRow>>,
 }
 
 /// One step of the answer.
@@ -81,6 +85,7 @@ impl Report for FunnelReport {
             tables.push(Table { name: "held", columns, rows: self.having.iter().map(row).collect() });
         }
         tables.extend(self.dropped_next_table());
+        tables.extend(self.trend_table());
         tables
     }
 
@@ -125,6 +130,10 @@ impl Report for FunnelReport {
             "open_entries": self.open_entries,
             "histogram": self.histogram.iter().map(bin).collect::<Vec<_>>(),
         });
+        if let Some(trend) = &self.trend {
+            let row = |row: &TrendRow| json!({ "period": row.period, "entered": row.steps[0], "steps": row.steps });
+            report["trend"] = trend.iter().map(row).collect();
+        }
         if let Some(table) = &self.explained {
             report["explain"] = table.json();
         }
@@ -199,6 +208,19 @@ impl FunnelReport {
         }
         let columns = ["step", "node", "count"].map(str::to_owned).to_vec();
         Some(Table { name: "dropped_next", columns, rows })
+    }
+
+    /// Nothing unless it was asked for.
+    fn trend_table(&self) -> Option<Table> {
+        let mut rows = Vec::new();
+        for TrendRow { period, steps } in self.trend.as_ref()? {
+            rows.extend(self.steps.iter().zip(steps).map(|(step, &entered)| {
+                let of_first = Cell::rate(rates::rate(entered, steps[0]));
+                vec![Cell::Text(period.clone()), Cell::Text(step.step.clone()), Cell::Count(entered), of_first]
+            }));
+        }
+        let columns = ["period", "step", "entered", "of_first"].map(str::to_owned).to_vec();
+        Some(Table { name: "trend", columns, rows })
     }
 }
 

@@ -1,12 +1,13 @@
 mod explain;
 mod options;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::analyses::CommonSpec;
-use crate::testing::{ask, check_laws, logs, oracle, question, visitor};
+use crate::testing::{Event, ask, check_laws, logs, oracle, question, visitor};
 
 fn common(json: Value) -> CommonSpec {
     let mut table = toml::Table::try_from(json).unwrap();
@@ -95,6 +96,61 @@ fn what_the_dropped_did_next_is_counted_by_step() {
     assert_eq!(next("all", json!({"hide": ["A"]}))[0], json!([row("(end)", 1), row("\\(end)", 1)]));
     let (report, _) = ask(&*funnel("A > B > C", "7d", json!({})), &log);
     assert_eq!(report["steps"][0].get("dropped_next"), None, "nobody asked");
+}
+
+fn trend(period: &str, window: &str) -> FunnelSpec {
+    let period = Some(serde_json::from_value(json!(period)).unwrap());
+    FunnelSpec { trend: period, window: Some(window.parse().unwrap()), ..FunnelSpec::of("A > B > C") }
+}
+
+#[test]
+fn a_visitor_counts_once_in_each_period_in_which_it_enters() {
+    const DAY: &str = "86400";
+    let log = [
+        // Two entries on one day, one of which gets far; one on the next day that does not; one two days later.
+        visitor("1", &format!("A@0 B@10 C@20 A@30 A@{DAY} B@86410 A@259200")),
+        visitor("2", &format!("A@86399 B@{DAY} C@86401")),
+        visitor("3", "B@5 C@6"),
+    ]
+    .concat();
+    let (report, _) = ask(&*question(trend("day", "1h"), &CommonSpec::default()), &log);
+    let row = |period: &str, steps: [u64; 3]| json!({"period": period, "entered": steps[0], "steps": steps});
+    let first = row("1970-01-01", [2, 2, 2]);
+    let expected = [first.clone(), row("1970-01-02", [1, 1, 0]), row("1970-01-04", [1, 0, 0])];
+    assert_eq!(report["trend"], json!(expected));
+    assert_eq!(entered(&report), [2, 2, 2], "the answer itself is as ever");
+    let bounded = FunnelSpec { entered_to: Some("1970-01-02".into()), ..trend("day", "1h") };
+    assert_eq!(ask(&*question(bounded, &CommonSpec::default()), &log).0["trend"], json!([first]));
+    let (report, _) = ask(&*question(trend("month", "1h"), &CommonSpec::default()), &log);
+    assert_eq!(report["trend"], json!([row("1970-01", [2, 2, 2])]));
+    assert_eq!(ask(&*funnel("A > B", "1h", json!({})), &log).0.get("trend"), None, "nobody asked");
+}
+
+#[test]
+fn entries_near_the_end_may_be_left_out() {
+    let log = [
+        visitor("1", "A@0 B@1"),
+        // What begins in time counts, though what begins later gets further; the far edge is in time.
+        visitor("2", "A@5 A@91 B@92"),
+        visitor("3", "A@90 B@99"),
+        visitor("4", "A@95 C@100"),
+    ]
+    .concat();
+    let mature = |mature: bool, spec: FunnelSpec| {
+        let spec = FunnelSpec { mature, window: Some("10s".parse().unwrap()), ..spec };
+        ask(&*question(spec, &CommonSpec::default()), &log).0
+    };
+    let figures = |report: &Value| (entered(report), report["open_entries"].clone(), report["never_entered"].clone());
+    assert_eq!(figures(&mature(false, FunnelSpec::of("A > B"))), (vec![4, 3], json!(2), json!(0)));
+    assert_eq!(figures(&mature(true, FunnelSpec::of("A > B"))), (vec![3, 2], json!(2), json!(1)));
+    // The long way.
+    assert_eq!(figures(&mature(true, FunnelSpec::of("A > (B | A)"))), (vec![3, 2], json!(2), json!(1)));
+    let report = mature(true, trend("hour", "1h"));
+    assert_eq!(report["trend"], json!([{"period": "1970-01-01T00", "entered": 3, "steps": [3, 2, 0]}]));
+    let endless = FunnelSpec { mature: true, window: Some(Window::None), ..FunnelSpec::of("A > B") };
+    let error = endless.resolve(CommonSpec::default().resolve(false).unwrap()).err().unwrap();
+    assert!(error.to_string().contains("--mature needs a window that is a duration, not none"), "{error}");
+    assert!(error.advice().unwrap().contains("--window"));
 }
 
 #[test]
@@ -198,6 +254,17 @@ fn expected(events: &[oracle::Event], funnel: &oracle::Funnel, sessions: bool) -
     (entered, times)
 }
 
+/// A log that takes hours where the other takes seconds.
+fn slowed(log: &[Event]) -> Vec<Event> {
+    log.iter().map(|event| Event { time: event.time * 1_000, ..event.clone() }).collect()
+}
+
+/// A log in which no A is one but those that `may` be the first step.
+fn entering(log: &[Event], may: impl Fn(&Event) -> bool) -> Vec<Event> {
+    let renamed = |event: &Event| Event { event: "D".into(), ..event.clone() };
+    log.iter().map(|event| if event.event == "A" && !may(event) { renamed(event) } else { event.clone() }).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -229,16 +296,53 @@ proptest! {
     }
 
     #[test]
-    fn the_laws_hold(log in logs(), option in 0..6) {
+    fn the_laws_hold(log in logs(), option in 0..8) {
         let question = match option {
             0 => funnel("A > B > C", "10s", json!({})),
             1 => funnel("A > (B | A) > page_view", "none", json!({"by": ["device"]})),
             2 => funnel("A >> B > node(/a)", "session", json!({"grain": "session", "timeout": "5s"})),
             3 => question(dropped_next("A > B > (A | /a)", "2"), &common(json!({}))),
             4 => question(dropped_next("A > B", "all"), &common(json!({"by": ["device"], "grain": "session"}))),
+            5 => question(FunnelSpec { mature: true, ..trend("hour", "2h") }, &common(json!({"by": ["device"]}))),
+            6 => question(trend("day", "none"), &common(json!({"by": ["device"], "grain": "session"}))),
             _ => funnel("/a > B", "session", json!({"grain": "session", "timeout": "5s", "by": ["device"]})),
         };
+        // In hours, so that there are many of them.
+        let log = if option == 5 { slowed(&log) } else { log };
         check_laws(&*question, &log);
+    }
+
+    #[test]
+    fn a_trend_is_a_funnel_of_the_entries_of_each_period(
+        log in logs(),
+        window in prop::sample::select(vec!["1h", "3h", "none"]),
+        steps in prop::sample::select(vec!["A > B > C", "A >> B > (B | C)", "A > (B | C) > C"]),
+    ) {
+        let log = slowed(&log);
+        let spec = FunnelSpec { steps: Some(steps.into()), ..trend("hour", window) };
+        let (report, _) = ask(&*question(spec, &CommonSpec::default()), &log);
+        let hour = |event: &Event| event.time / 3_600_000_000;
+        let hours: BTreeSet<i64> = log.iter().filter(|event| event.event == "A").map(hour).collect();
+        let hours = hours.into_iter().map(|own| {
+            let inside = entering(&log, |event| hour(event) == own);
+            (own, entered(&ask(&*funnel(steps, window, json!({})), &inside).0))
+        });
+        let rows = hours.map(|(hour, steps)| {
+            json!({"period": format!("1970-01-01T{hour:02}"), "entered": steps[0], "steps": steps})
+        });
+        prop_assert_eq!(report["trend"].clone(), rows.collect::<Value>());
+    }
+
+    #[test]
+    fn a_mature_funnel_is_one_of_the_entries_in_time(log in logs(), steps in prop::sample::select(vec!["A > B > C", "A >> B > C"])) {
+        let plain = FunnelSpec { window: Some("10s".parse().unwrap()), ..FunnelSpec::of(steps) };
+        let mature = FunnelSpec { mature: true, ..plain.clone() };
+        let answer = |spec: FunnelSpec, log: &[Event]| ask(&*question(spec, &CommonSpec::default()), log).0;
+        let end = log.iter().map(|event| event.time).max().unwrap_or(0);
+        let (all, mature) = (answer(plain.clone(), &log), answer(mature, &log));
+        let in_time = answer(plain, &entering(&log, |event| event.time <= end - 10_000_000));
+        prop_assert_eq!((&mature["steps"], &mature["histogram"]), (&in_time["steps"], &in_time["histogram"]));
+        prop_assert_eq!(&mature["open_entries"], &all["open_entries"]);
     }
 
     #[test]

@@ -356,6 +356,9 @@ fn shapes_that_contradict_their_options_are_refused() {
         ("order = 'any'\nties = 'step'", "no order of equal times"),
         ("order = 'any'\ntimes = 'increasing'", "no order of times"),
         ("order = 'any'\nreuse = true", "an event for each step"),
+        ("order = 'any'\ntrend = 'day'", "by when they begin"),
+        ("open = true\nmature = true", "by when they begin"),
+        ("open = true\ndropped_next = 3", "drops out at several steps"),
     ] {
         let mut table: toml::Table = text.parse().unwrap();
         table.entry("steps").or_insert("A > B > C".into());
