@@ -25,7 +25,7 @@ pub struct Next {
 }
 
 impl Next {
-    /// Nodes and the [`END`] with their counts: the `most` frequent by name, and the rest in one.
+    /// Nodes and the end with their counts: the `most` frequent by name, and the rest in one.
     pub fn list(mut nodes: Vec<(Code, u64)>, names: &Dictionary, most: usize) -> Vec<Next> {
         let name = |code: Code| if code == END { END_NAME } else { names.name(code) };
         nodes.sort_unstable_by_key(|&(code, count)| (Reverse(count), code != END, name(code)));
