@@ -98,6 +98,8 @@ pub struct Work {
     attempt: Vec<u32>,
     /// The depth that attempts reach which take no heed of exclusions that remove.
     deepest: usize,
+    /// The groups of the reported attempt.
+    groups: Vec<search::Group>,
     /// By group: with how many steps done it can be left, and entered.
     feasible: Vec<u64>,
     entered: Vec<u64>,

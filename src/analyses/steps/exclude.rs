@@ -57,7 +57,18 @@ impl Rules {
     pub(super) fn attempt_in(&self, trail: &Trail, hits: Range<usize>, only: Option<usize>, work: &mut Work) {
         let all = self.those(|_| true);
         let removing = self.removing();
-        let stops = Search { rules: self, trail, hits, only, exclusions: all & !removing, settled: None };
+        let (mut hits, mut most) = (hits, self.steps);
+        if only.is_none() {
+            // Most journeys lack the first step, or one of the next.
+            let Some(start) = hits.clone().find(|&at| trail.hits[at].mask & 1 != 0) else {
+                work.attempt.clear();
+                work.deepest = 0;
+                return;
+            };
+            hits.start = self.reach_from(trail, &hits, start);
+            most = trail.hits[hits.clone()].iter().fold(0, |union, hit| union | hit.mask).trailing_ones() as usize;
+        }
+        let stops = Search { rules: self, trail, hits, only, most, exclusions: all & !removing, settled: None };
         let best = stops.best(work);
         work.deepest = best.depth;
         let touching = self.those(|between| between.effect == Effect::Remove && between.from <= best.depth);
@@ -109,17 +120,22 @@ impl Rules {
 
     /// The hits that an attempt which begins with the hit `start` may use: to the end of its window.
     pub(super) fn reach_of(&self, trail: &Trail, hits: &Range<usize>, start: usize) -> Range<usize> {
-        let time = trail.hits[start].time;
-        let back = match self.ties {
-            Ties::Any => trail.hits[hits.start..start].iter().rev().take_while(|hit| hit.time == time).count(),
-            Ties::Arrival => 0,
-        };
         let inside = |at: usize| self.window.is_none_or(|window| trail.clock(at) - trail.clock(start) <= window);
         let (mut low, mut high) = (start, hits.end);
         while low < high {
             let middle = low + (high - low) / 2;
             if inside(middle) { low = middle + 1 } else { high = middle }
         }
-        start - back..low
+        self.reach_from(trail, hits, start)..low
+    }
+
+    /// The first hit that an attempt which begins with the hit `start` may use.
+    fn reach_from(&self, trail: &Trail, hits: &Range<usize>, start: usize) -> usize {
+        let time = trail.hits[start].time;
+        let back = match self.ties {
+            Ties::Any => trail.hits[hits.start..start].iter().rev().take_while(|hit| hit.time == time).count(),
+            Ties::Arrival => 0,
+        };
+        start - back
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Search<'s> {
     pub hits: Range<usize>,
     /// The only hit that may be the first step, if there is only one.
     pub only: Option<usize>,
+    /// No attempt gets past so many steps.
+    pub most: usize,
     /// The exclusions in force, one bit each.
     pub exclusions: u16,
     /// A depth, and the hit which the attempts of that depth must not end before.
@@ -31,7 +33,7 @@ pub(super) struct Search<'s> {
 
 /// Hits that are taken together.
 #[derive(Clone, Debug)]
-struct Group {
+pub(super) struct Group {
     hits: Range<usize>,
     time: i64,
     /// The steps that its hits may fill.
@@ -62,7 +64,7 @@ impl Search<'_> {
         let mut ready = None;
         let mut at = self.hits.start;
         while at < self.hits.end {
-            if best.depth == steps && self.trail.moment(at) > self.trail.moment(best.last) {
+            if best.depth == self.most && self.trail.moment(at) > self.trail.moment(best.last) {
                 break;
             }
             let group = self.group(at);
@@ -213,15 +215,22 @@ impl Search<'_> {
             return;
         }
         let search = Search { hits: self.between(best), ..*self };
-        let groups = search.groups();
-        search.reach(&groups, best, work);
+        let mut groups = std::mem::take(&mut work.groups);
+        search.groups(&mut groups);
+        search.follow(&groups, best, work);
+        work.groups = groups;
+    }
+
+    /// The same in the groups from the first instant of the attempt to its last.
+    fn follow(&self, groups: &[Group], best: Best, work: &mut Work) {
+        self.reach(groups, best, work);
         let mut next = 0;
         while work.attempt.len() < best.depth {
             let done = work.attempt.len();
             let Some(at) = (next..groups.len()).find(|&at| work.entered[at] >> done & 1 != 0) else { return };
             let feasible = work.feasible[at];
-            let Some(now) = search.leaves(&groups[at], feasible, done, best.depth, work) else { return };
-            search.fill(&groups[at], done, now, work);
+            let Some(now) = self.leaves(&groups[at], feasible, done, best.depth, work) else { return };
+            self.fill(&groups[at], done, now, work);
             next = at + 1;
         }
     }
@@ -234,15 +243,14 @@ impl Search<'_> {
         best.first - back..best.last + on
     }
 
-    fn groups(&self) -> Vec<Group> {
-        let mut groups = Vec::new();
+    fn groups(&self, groups: &mut Vec<Group>) {
+        groups.clear();
         let mut at = self.hits.start;
         while at < self.hits.end {
             let group = self.group(at);
             at = group.hits.end;
             groups.push(group);
         }
-        groups
     }
 
     /// For each group: with how many steps done it can be entered by an attempt that goes on there and ends well (lowest bit: none), and
