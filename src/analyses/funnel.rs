@@ -1,5 +1,6 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
+mod bound;
 mod counts;
 mod dropped;
 mod explain;
@@ -10,10 +11,9 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod window;
 
-use std::cmp::Reverse;
 use std::ops::Range;
-use std::sync::Arc;
 
 use chrono_tz::Tz;
 use clap::Args;
@@ -23,23 +23,23 @@ use serde_json::{Map, Value, json};
 use super::common::{Common, Grain, one_or_many};
 pub use super::next::Next;
 use super::periods::Period;
-use super::step::{Hit, Hop, HopKind, Matcher, Step, StepsSpec};
+use super::step::{Hop, HopKind, Matcher, Step, StepsSpec};
 use super::steps::Rules;
 pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
-use super::{Analysis, Bound, By, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
+use super::{Bound, By, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::error::{Error, Result};
-use crate::journeys::{DAY, Journey, Names, Needs, Unit, Visitor, instant};
-use crate::spill::Spill;
+use crate::journeys::{DAY, Names, Needs, instant};
 use crate::units::{Span, Top};
-use counts::FunnelCounts;
+use bound::BoundFunnel;
 use dropped::DroppedNext;
-use follow::{Follow, Work, pairs};
+use follow::{Follow, pairs};
 pub use histogram::Bin;
 pub use options::{Among, Count, ExcludeSpec, StepOrder, TieOrder, Times, WindowFrom};
 use options::{Options, Shape};
 pub use report::{FunnelReport, StepRow};
 use trend::Trend;
 pub use trend::TrendRow;
+pub use window::Window;
 
 /// A funnel as written.
 #[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
@@ -126,64 +126,6 @@ impl FunnelSpec {
     /// A funnel of steps in the step language, `view > cart >> (pay | order{price >= 10})`, with the defaults.
     pub fn of(steps: &str) -> FunnelSpec {
         FunnelSpec { steps: Some(steps.into()), ..FunnelSpec::default() }
-    }
-}
-
-/// How much time an attempt has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum Window {
-    /// From the first step to the last, the far edge included.
-    Of(Span),
-    /// The session of the first step and so many less one after it.
-    Sessions(u32),
-    /// The first step and so many events less one after it.
-    Events(u32),
-    /// The session, which the grain must be.
-    Session,
-    /// As long as the log.
-    None,
-}
-
-impl std::str::FromStr for Window {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Window> {
-        match text {
-            "session" => Ok(Window::Session),
-            "none" => Ok(Window::None),
-            _ => match text.split_once(' ').map(|(count, unit)| (count.parse(), unit.trim())) {
-                Some((Ok(count @ 1..), "session" | "sessions")) => Ok(Window::Sessions(count)),
-                Some((Ok(count @ 1..), "event" | "events")) => Ok(Window::Events(count)),
-                _ => text.parse().map(Window::Of),
-            },
-        }
-    }
-}
-
-impl std::fmt::Display for Window {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Window::Of(span) => span.fmt(f),
-            Window::Sessions(count) => write!(f, "{count} sessions"),
-            Window::Events(count) => write!(f, "{count} events"),
-            Window::Session => f.write_str("session"),
-            Window::None => f.write_str("none"),
-        }
-    }
-}
-
-impl TryFrom<String> for Window {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Window> {
-        text.parse()
-    }
-}
-
-impl From<Window> for String {
-    fn from(window: Window) -> String {
-        window.to_string()
     }
 }
 
@@ -364,6 +306,16 @@ impl Question for Funnel {
         needs
     }
 
+    fn check_floor(&self) -> Result<()> {
+        if self.options.shape == Shape::Open {
+            return Err(Error::question(
+                "an open funnel is entered at every step: no rate of the last to the first is defined",
+            )
+            .hint("leave --open out, or the floor"));
+        }
+        Ok(())
+    }
+
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let unit = self.common.unit(self.grain, names)?;
         let direct = self.hops.iter().enumerate().filter(|(_, hop)| hop.kind == HopKind::Directly);
@@ -444,138 +396,4 @@ impl Funnel {
     fn cuts_sessions(&self) -> bool {
         self.grain == Grain::Session || matches!(self.window, Window::Sessions(_))
     }
-}
-
-/// A funnel bound to the names of a run.
-struct BoundFunnel {
-    follow: Follow,
-    unit: Unit,
-    count: Count,
-    /// The visitor that is shown.
-    explain: Option<String>,
-    trend: Option<Trend>,
-    dropped_next: Option<DroppedNext>,
-    steps: Vec<String>,
-    title: String,
-    open_after: Option<i64>,
-    /// When the first step was asked to be, if entries that are too late are left out.
-    asked: Option<Range<i64>>,
-}
-
-impl Analysis for BoundFunnel {
-    type Work = Work;
-    type Partial = FunnelCounts;
-    type Report = FunnelReport;
-
-    fn unit(&self) -> Unit {
-        self.unit
-    }
-
-    /// The first value among the events that fit a step breaks a funnel down.
-    fn touches(&self, journey: Journey<'_>, at: usize) -> bool {
-        self.follow.matcher.mask(journey, at) != 0
-    }
-
-    fn empty(&self) -> FunnelCounts {
-        FunnelCounts::new(self)
-    }
-
-    fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
-        let steps = self.follow.matcher.may_fit(visitor);
-        self.follow.begin(work, visitor);
-        if self.explain.as_ref().is_some_and(|asked| visitor.id() == asked) {
-            self.explain(work, counts, visitor, steps);
-        }
-        if self.count == Count::Visitors && self.unit != Unit::Visitor {
-            return self.observe_best(work, counts, visitor, steps);
-        }
-        for journey in visitor.journeys(self.unit) {
-            counts.journeys += 1;
-            let mut entered = false;
-            if self.follow.shape == Shape::Open {
-                self.follow.steps(work, visitor, journey, steps, |step, events| {
-                    counts.come(step, events, journey);
-                    entered = true;
-                });
-                counts.entering += u64::from(entered);
-                continue;
-            }
-            self.follow.attempts(work, visitor, journey, steps, |attempt| {
-                self.take(counts, journey, attempt);
-                entered = true;
-            });
-            counts.entering += u64::from(entered);
-            if let (Some(asked), Some(after)) = (&self.asked, self.open_after) {
-                self.follow.attempts_within(asked, work, visitor, journey, steps, |attempt| {
-                    counts.open += u64::from(attempt[0].time > after);
-                });
-            }
-            if let Some(trend) = self.trend.as_ref().filter(|_| entered) {
-                trend.count(&self.follow, work, counts, visitor, journey, steps);
-            }
-            if self.follow.shape == Shape::Unordered {
-                counts.have(self.follow.fitting(work));
-            }
-        }
-    }
-
-    fn merge(&self, into: &mut FunnelCounts, from: FunnelCounts) {
-        into.merge(from);
-    }
-
-    fn finish(&self, counts: FunnelCounts, names: &Names) -> Result<FunnelReport> {
-        counts.finish(self, names)
-    }
-
-    fn bytes(&self, counts: &FunnelCounts) -> usize {
-        counts.bytes()
-    }
-
-    fn relieve(&self, counts: &mut FunnelCounts, spill: &Arc<Spill>) -> Result<()> {
-        counts.relieve(spill)
-    }
-}
-
-impl BoundFunnel {
-    /// Takes in the events of the visitor that is shown.
-    fn explain(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
-        for journey in visitor.journeys(self.unit) {
-            let mut attempts = Vec::new();
-            self.follow.attempts(work, visitor, journey, steps, |attempt| attempts.push(attempt.to_vec()));
-            let mask = |at: usize| self.follow.mask(work, visitor, journey, at);
-            counts.explained.add(&self.follow, journey, mask, &attempts);
-        }
-    }
-
-    /// Takes in a visitor by the best attempt of all sessions.
-    fn observe_best(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
-        counts.journeys += u64::from(visitor.journeys(self.unit).next().is_some());
-        let mut best: Option<(Journey<'_>, Vec<Hit>)> = None;
-        for journey in visitor.journeys(self.unit) {
-            self.follow.attempts(work, visitor, journey, steps, |attempt| {
-                if best.as_ref().is_none_or(|(_, other)| is_better(attempt, other)) {
-                    best = Some((journey, attempt.to_vec()));
-                }
-            });
-        }
-        let Some((journey, attempt)) = best else { return };
-        counts.entering += 1;
-        self.take(counts, journey, &attempt);
-    }
-
-    /// Takes in a reported attempt.
-    fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
-        counts.open += u64::from(self.open_after.is_some_and(|after| attempt[0].time > after));
-        counts.add(self, attempt, journey);
-    }
-}
-
-/// Whether an attempt of a later session is reported rather than one of an earlier session.
-fn is_better(attempt: &[Hit], other: &[Hit]) -> bool {
-    let times = |attempt: &[Hit]| attempt.iter().map(|hit| hit.time).collect::<Vec<_>>();
-    let key = |attempt: &[Hit]| {
-        let times = times(attempt);
-        (Reverse(times.len()), times.last().copied(), Reverse(times.first().copied()), times)
-    };
-    key(attempt) < key(other)
 }

@@ -168,6 +168,11 @@ pub trait Question: Send + Sync {
         Needs::default()
     }
 
+    /// Refuses a floor for its rate, if it is asked in a way that leaves it without one. Only for kinds that have a rate.
+    fn check_floor(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Binds the question to the names of a run. What a reader must know goes to `notes`.
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>>;
 }

@@ -372,7 +372,9 @@ fn question(kind: &Kind, mut entry: toml::Table, defaults: &Defaults) -> Result<
     check_keys(&entry, own)?;
     let mut common = defaults.common.take_from(&mut entry)?.resolve(defaults.own_sessions)?;
     common.steps = defaults.steps.clone();
-    Ok(((kind.from_table)(entry, common)?, floor))
+    let question = (kind.from_table)(entry, common)?;
+    floor.map_or(Ok(()), |_| question.check_floor())?;
+    Ok((question, floor))
 }
 
 /// Every key of a question must be its own or one that all questions share.

@@ -141,7 +141,11 @@ fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
         None => None,
     };
     let floors = floor.map(|floor| (name.to_owned(), floor)).into_iter().collect();
-    let questions = |common| Ok(vec![Asked { name: name.to_owned(), question: (kind.from_flags)(matches, common)? }]);
+    let questions = |common| {
+        let question = (kind.from_flags)(matches, common)?;
+        floor.map_or(Ok(()), |_| question.check_floor())?;
+        Ok(vec![Asked { name: name.to_owned(), question }])
+    };
     if kind.rows { ask_for_rows(matches, questions) } else { ask(matches, &floors, questions) }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::bound::BoundFunnel;
 use super::dropped::DroppedNext;
 use super::explain::Explained;
 use super::histogram::Histogram;
 use super::trend::TrendCounts;
-use super::{BoundFunnel, Count, FunnelReport, Shape, StepRow};
+use super::{Count, FunnelReport, Shape, StepRow};
 use crate::analyses::step::Hit;
 use crate::counts::Grid;
 use crate::durations::ExactDurations;

@@ -1,6 +1,7 @@
 //! Which attempts are looked at: by where they may begin, and by what they hold.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +121,7 @@ impl Plan {
             if same.iter().all(|&at| trail.hits[at as usize].mask & 1 == 0) {
                 continue;
             }
-            self.gather(trail, same, scratch);
+            self.gather(trail, same, 0..trail.hits.len(), scratch);
             if self.each_value {
                 self.enter(&mut scratch.part);
             }
@@ -148,14 +149,14 @@ impl Plan {
         }
     }
 
-    /// Makes the part of the hits at `same`, which hold one value, and of all excluding events.
-    fn gather(&self, trail: &Trail, same: &[u32], scratch: &mut Attempts) {
+    /// Makes the part of the hits at `same`, which hold one value, and of all excluding events `within` some hits.
+    fn gather(&self, trail: &Trail, same: &[u32], within: Range<usize>, scratch: &mut Attempts) {
         let value = trail.held[same[0] as usize];
         let holds = |at: usize| trail.held[at] == value;
         scratch.places.clear();
         scratch.places.extend_from_slice(same);
         if !self.rules.exclusions.is_empty() {
-            let excluding = (0..trail.hits.len()).filter(|&at| trail.hits[at].excluded != 0 && !holds(at));
+            let excluding = within.filter(|&at| trail.hits[at].excluded != 0 && !holds(at));
             scratch.places.extend(excluding.map(|at| at as u32));
             scratch.places.sort_unstable();
         }
@@ -174,11 +175,12 @@ impl Plan {
     /// Finds the attempt that begins with the hit `start`; says from which hit on the next one may begin.
     fn attempt_from(&self, trail: &Trail, start: usize, scratch: &mut Attempts) -> usize {
         let held = self.hold.is_some();
+        let within = self.rules.reach_of(trail, &(0..trail.hits.len()), start);
+        let over = within.end.max(start + 1);
         if held {
             let value = trail.held[start];
-            let same: Vec<u32> =
-                (0..trail.hits.len()).filter(|&at| trail.held[at] == value).map(|at| at as u32).collect();
-            self.gather(trail, &same, scratch);
+            let same: Vec<u32> = within.clone().filter(|&at| trail.held[at] == value).map(|at| at as u32).collect();
+            self.gather(trail, &same, within, scratch);
         }
         let Attempts { work, part, places, hits, .. } = scratch;
         let here = if held { places.partition_point(|&at| (at as usize) < start) } else { start };
@@ -194,7 +196,7 @@ impl Plan {
         }
         match work.attempt.last().and_then(|&last| self.stopped(part, last as usize, reach.end, hits.len())) {
             Some(stop) => place(stop) + 1,
-            None => self.rules.reach_of(trail, &(0..trail.hits.len()), start).end.max(start + 1),
+            None => over,
         }
     }
 

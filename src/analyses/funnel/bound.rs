@@ -1,0 +1,151 @@
+//! The funnel bound to the names of a run: what it takes in of every visitor.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::counts::FunnelCounts;
+use super::dropped::DroppedNext;
+use super::follow::{Follow, Work};
+use super::options::{Count, Shape};
+use super::report::FunnelReport;
+use super::trend::Trend;
+use crate::analyses::Analysis;
+use crate::analyses::step::Hit;
+use crate::error::Result;
+use crate::journeys::{Journey, Names, Unit, Visitor};
+use crate::spill::Spill;
+
+/// A funnel bound to the names of a run.
+pub struct BoundFunnel {
+    pub follow: Follow,
+    pub unit: Unit,
+    pub count: Count,
+    /// The visitor that is shown.
+    pub explain: Option<String>,
+    pub trend: Option<Trend>,
+    pub dropped_next: Option<DroppedNext>,
+    pub steps: Vec<String>,
+    pub title: String,
+    pub open_after: Option<i64>,
+    /// When the first step was asked to be, if entries that are too late are left out.
+    pub asked: Option<Range<i64>>,
+}
+
+impl Analysis for BoundFunnel {
+    type Work = Work;
+    type Partial = FunnelCounts;
+    type Report = FunnelReport;
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// The first value among the events that fit a step breaks a funnel down.
+    fn touches(&self, journey: Journey<'_>, at: usize) -> bool {
+        self.follow.matcher.mask(journey, at) != 0
+    }
+
+    fn empty(&self) -> FunnelCounts {
+        FunnelCounts::new(self)
+    }
+
+    fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
+        let steps = self.follow.matcher.may_fit(visitor);
+        self.follow.begin(work, visitor);
+        if self.explain.as_ref().is_some_and(|asked| visitor.id() == asked) {
+            self.explain(work, counts, visitor, steps);
+        }
+        if self.count == Count::Visitors && self.unit != Unit::Visitor {
+            return self.observe_best(work, counts, visitor, steps);
+        }
+        for journey in visitor.journeys(self.unit) {
+            counts.journeys += 1;
+            let mut entered = false;
+            if self.follow.shape == Shape::Open {
+                self.follow.steps(work, visitor, journey, steps, |step, events| {
+                    counts.come(step, events, journey);
+                    entered = true;
+                });
+                counts.entering += u64::from(entered);
+                continue;
+            }
+            self.follow.attempts(work, visitor, journey, steps, |attempt| {
+                self.take(counts, journey, attempt);
+                entered = true;
+            });
+            counts.entering += u64::from(entered);
+            if let (Some(asked), Some(after)) = (&self.asked, self.open_after) {
+                self.follow.attempts_within(asked, work, visitor, journey, steps, |attempt| {
+                    counts.open += u64::from(attempt[0].time > after);
+                });
+            }
+            if let Some(trend) = self.trend.as_ref().filter(|_| entered) {
+                trend.count(&self.follow, work, counts, visitor, journey, steps);
+            }
+            if self.follow.shape == Shape::Unordered {
+                counts.have(self.follow.fitting(work));
+            }
+        }
+    }
+
+    fn merge(&self, into: &mut FunnelCounts, from: FunnelCounts) {
+        into.merge(from);
+    }
+
+    fn finish(&self, counts: FunnelCounts, names: &Names) -> Result<FunnelReport> {
+        counts.finish(self, names)
+    }
+
+    fn bytes(&self, counts: &FunnelCounts) -> usize {
+        counts.bytes()
+    }
+
+    fn relieve(&self, counts: &mut FunnelCounts, spill: &Arc<Spill>) -> Result<()> {
+        counts.relieve(spill)
+    }
+}
+
+impl BoundFunnel {
+    /// Takes in the events of the visitor that is shown.
+    fn explain(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
+        for journey in visitor.journeys(self.unit) {
+            let mut attempts = Vec::new();
+            self.follow.attempts(work, visitor, journey, steps, |attempt| attempts.push(attempt.to_vec()));
+            let mask = |at: usize| self.follow.mask(work, visitor, journey, at);
+            counts.explained.add(&self.follow, journey, mask, &attempts);
+        }
+    }
+
+    /// Takes in a visitor by the best attempt of all sessions.
+    fn observe_best(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
+        counts.journeys += u64::from(visitor.journeys(self.unit).next().is_some());
+        let mut best: Option<(Journey<'_>, Vec<Hit>)> = None;
+        for journey in visitor.journeys(self.unit) {
+            self.follow.attempts(work, visitor, journey, steps, |attempt| {
+                if best.as_ref().is_none_or(|(_, other)| is_better(attempt, other)) {
+                    best = Some((journey, attempt.to_vec()));
+                }
+            });
+        }
+        let Some((journey, attempt)) = best else { return };
+        counts.entering += 1;
+        self.take(counts, journey, &attempt);
+    }
+
+    /// Takes in a reported attempt.
+    fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
+        counts.open += u64::from(self.open_after.is_some_and(|after| attempt[0].time > after));
+        counts.add(self, attempt, journey);
+    }
+}
+
+/// Whether an attempt of a later session is reported rather than one of an earlier session.
+fn is_better(attempt: &[Hit], other: &[Hit]) -> bool {
+    let times = |attempt: &[Hit]| attempt.iter().map(|hit| hit.time).collect::<Vec<_>>();
+    let key = |attempt: &[Hit]| {
+        let times = times(attempt);
+        (Reverse(times.len()), times.last().copied(), Reverse(times.first().copied()), times)
+    };
+    key(attempt) < key(other)
+}
