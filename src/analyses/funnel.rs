@@ -24,7 +24,7 @@ use super::common::{Common, Grain, one_or_many};
 pub use super::next::Next;
 use super::periods::Period;
 use super::step::{Hop, HopKind, Matcher, Step, StepsSpec};
-use super::steps::Rules;
+use super::steps::{Chart, Kind, MEMBERS, Rules};
 pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
 use super::{Bound, By, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::error::{Error, Result};
@@ -148,9 +148,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             Error::question("a funnel needs steps").hint("name them: --steps 'view_item > add_to_cart > purchase'")
         })?;
         let (steps, hops) = steps.steps(&self.hops, &common.steps)?;
-        if steps.len() > 64 {
-            return Err(Error::question(format!("a funnel has at most 64 steps, not {}", steps.len())));
-        }
+        check_steps(&steps)?;
         let grain = common.grain.unwrap_or(Grain::Visitor);
         if grain == Grain::Visitor {
             By::refuse_session_facts(&common.by)?;
@@ -168,7 +166,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
                 "a window of several sessions needs visitors as the grain, and sessions that follow each other";
             return Err(Error::question(reason).hint("leave --grain and --session out, or give --window a duration"));
         }
-        let options = Options::new(&self, &hops, window, grain, &common.steps)?;
+        let options = Options::new(&self, &steps, &hops, window, grain, &common.steps)?;
         if self.explain.is_some() && options.shape != Shape::Ordered {
             return Err(Error::question("--explain shows attempts at steps in their order")
                 .hint("leave --open and --order any out"));
@@ -328,9 +326,12 @@ impl Question for Funnel {
             Window::Sessions(count) | Window::Events(count) => Some(i64::from(count) - 1),
             _ => span.filter(|_| self.options.window_from == WindowFrom::First),
         };
-        let rules = Rules { steps: self.steps.len(), direct, limits: self.limits(), window, ..self.options.rules() };
+        let kinds: Vec<Kind> = self.steps.iter().map(Step::kind).collect();
+        let (steps, limits, chart) = (self.steps.len(), self.limits(), Chart::new(&kinds));
+        let rules = Rules { steps, direct, limits, window, chart, ..self.options.rules() };
         let views = &self.common.conventions.page_views;
-        let matcher = Matcher::new(&self.steps, &self.common.nodes, views, names, notes)?;
+        let slots: Vec<Step> = self.steps.iter().flat_map(Step::slots).cloned().collect();
+        let matcher = Matcher::new(&slots, &self.common.nodes, views, names, notes)?;
         let excluded: Vec<Step> = self.options.exclusions.iter().map(|exclusion| exclusion.step.clone()).collect();
         let excluded = (!excluded.is_empty())
             .then(|| Matcher::new(&excluded, &self.common.nodes, views, names, notes))
@@ -366,6 +367,7 @@ impl Question for Funnel {
             trend: self.shown.trend.map(|period| Trend { period, zone: names.zone }),
             dropped_next: dropped_next.transpose()?,
             steps: self.steps.iter().map(ToString::to_string).collect(),
+            slots: slots.iter().map(ToString::to_string).collect(),
             title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),
             open_after,
             asked: mature.map(|_| entered),
@@ -395,5 +397,34 @@ impl Funnel {
     /// Whether the question looks at sessions.
     fn cuts_sessions(&self) -> bool {
         self.grain == Grain::Session || matches!(self.window, Window::Sessions(_))
+    }
+}
+
+/// Refuses steps that cannot stand where they stand, and too many.
+fn check_steps(steps: &[Step]) -> Result<()> {
+    let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Ok(()) };
+    let slots: usize = steps.iter().map(|step| step.slots().len()).sum();
+    let members = slots - steps.iter().filter(|step| step.slots().len() == 1).count();
+    let refused = [
+        (slots > 64, format!("a funnel has at most 64 steps, not {slots}"), "members of blocks count as well"),
+        (
+            members > MEMBERS,
+            format!("the blocks of a funnel have at most {MEMBERS} members, not {members}"),
+            "what comes in any order alone is --order any",
+        ),
+        (
+            matches!(first.kind(), Kind::Block(_)),
+            "a funnel is entered at one step, not at a block".to_owned(),
+            "put a step before it, or say --order any",
+        ),
+        (
+            first.kind() == Kind::Optional || last.kind() == Kind::Optional,
+            "the first and the last step cannot be left out".to_owned(),
+            "`?` stands behind a step between two others",
+        ),
+    ];
+    match refused.into_iter().find(|(refused, ..)| *refused) {
+        Some((_, reason, hint)) => Err(Error::question(reason).hint(hint)),
+        None => Ok(()),
     }
 }

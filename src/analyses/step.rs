@@ -1,17 +1,9 @@
 //! One step of a funnel: as written, and as a table of masks over the names of a run.
-//!
-//! ```text
-//! steps = step (hop step)*        hop = ('>' | '>>') ['[' duration ']']
-//! step  = alternative | alternatives | 'first' alternatives
-//! alternatives = '(' alternative ('|' alternative)* ')'
-//! alternative = (name | /glob | node(name)) ['{' condition (',' condition)* '}']
-//! condition   = column ('=' | '!=' | '<' | '<=' | '>' | '>=') literal
-//! ```
-//! Names with blanks or signs are quoted, with `'` or `"`. A bare name may stand for a step that the job has named.
 
 mod hit;
 mod hop;
 mod long;
+mod parse;
 #[cfg(test)]
 mod tests;
 
@@ -21,18 +13,24 @@ use std::fmt;
 pub use hit::Hit;
 pub use hop::{Hop, HopKind};
 pub use long::StepsSpec;
+pub use parse::{is_bare_name, parse, parse_goal};
 
 use super::Notes;
 use super::named::NamedSteps;
+use super::steps::Kind;
 use crate::error::{Error, Result, nearest};
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Comparison, Condition, EventSet, Journey, Names, Needs, NodeRule, PageViews, Visitor, glob};
-use crate::units::Span;
+use crate::journeys::{Condition, EventSet, Journey, Names, Needs, NodeRule, PageViews, Visitor, glob};
 
-/// A step: an event fills it if one of the alternatives fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A step: an event fills it if one of the alternatives fits; or a block of such steps, which are filled in any order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
+    /// None of a block.
     alternatives: Vec<Alternative>,
+    /// The members of a block, 2 to 8; else none.
+    block: Vec<Step>,
+    /// Whether it may be left out.
+    optional: bool,
     /// Whether only the visitor's first event in the log that fits an alternative fills it.
     first: bool,
     /// As the user wrote it: the name of the step in reports.
@@ -66,249 +64,54 @@ impl fmt::Display for Step {
     }
 }
 
-/// Reads a whole funnel: steps, and the hop into each step but the first. A bare name that is one of `named` stands for its definition.
-pub fn parse(text: &str, named: &NamedSteps) -> Result<(Vec<Step>, Vec<Hop>)> {
-    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
-    let mut steps = vec![parser.step()?];
-    let mut hops = Vec::new();
-    while !parser.rest().is_empty() {
-        hops.push(parser.hop()?);
-        steps.push(parser.step()?);
-    }
-    Ok((steps, hops))
-}
-
-/// Reads a goal: a single step.
-pub fn parse_goal(text: &str, named: &NamedSteps) -> Result<Step> {
-    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
-    let step = parser.step()?;
-    let rest = parser.rest();
-    if rest.is_empty() {
-        return step.refuse_first("a goal").map(|()| step);
-    }
-    let error = Error::question(format!("the goal {text:?} does not end after its step {:?}", step.text));
-    Err(if rest.starts_with('>') {
-        error.hint("a goal is one step; several in a row are a funnel")
-    } else {
-        error.hint("quote a name with blanks or signs: --goal \"'Order Completed'\"")
-    })
-}
-
-/// Whether `name` can stand in a list of steps without quotes and mean nothing but itself.
-pub fn is_bare_name(name: &str) -> bool {
-    let sign = |c: char| c.is_whitespace() || SIGNS.contains(&c);
-    !name.is_empty() && !name.contains(sign) && !name.starts_with('/') && !["node", "first"].contains(&name)
-}
-
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-    named: &'a NamedSteps,
-    /// The named steps whose definitions are being read, outermost first.
-    inside: Vec<&'a str>,
-    /// The named steps of the step being read.
-    used: BTreeSet<String>,
-}
-
-/// Signs that end a bare name.
-const SIGNS: &[char] = &['>', '|', '(', ')', '{', '}', '?', '&', ',', '=', '<', '!', '\'', '"'];
-
-impl<'a> Parser<'a> {
-    fn rest(&mut self) -> &'a str {
-        let rest = &self.text[self.at..];
-        let trimmed = rest.trim_start();
-        self.at += rest.len() - trimmed.len();
-        trimmed
-    }
-
-    fn eat(&mut self, sign: &str) -> bool {
-        let found = self.rest().starts_with(sign);
-        self.at += if found { sign.len() } else { 0 };
-        found
-    }
-
-    fn wrong(&mut self, wanted: &str) -> Error {
-        let rest: String = self.rest().chars().take(20).collect();
-        let found = if rest.is_empty() { "the end".to_owned() } else { format!("{rest:?}") };
-        Error::question(format!("in the steps {:?}: {wanted} is missing before {found}", self.text))
-            .hint("steps look like this: 'view_item > /checkout/* >> (purchase | order{price >= 10})'")
-    }
-
-    fn later(&self, what: &str) -> Error {
-        Error::question(format!("in the steps {:?}: {what} cannot be asked yet", self.text))
-    }
-
-    fn hop(&mut self) -> Result<Hop> {
-        let kind = match (self.eat(">>"), self.eat(">")) {
-            (true, _) => HopKind::Directly,
-            (_, true) => HopKind::Eventually,
-            _ => return Err(self.wrong("'>' or '>>'")),
-        };
-        let limit = if self.eat("[") { Some(self.limit()?) } else { None };
-        Ok(Hop { kind, limit })
-    }
-
-    fn limit(&mut self) -> Result<Span> {
-        let rest = self.rest();
-        let end = rest.find(']').ok_or_else(|| self.wrong("']' behind the limit of a hop"))?;
-        self.at += end + 1;
-        let within = |error: Error| error.within(format!("in the steps {:?}: the limit of a hop", self.text));
-        rest[..end].parse().map_err(within)
-    }
-
-    fn step(&mut self) -> Result<Step> {
-        self.rest();
-        let start = self.at;
-        let mut alternatives = Vec::new();
-        let first = self.eat_first();
-        if first || self.eat("(") {
-            loop {
-                alternatives.extend(self.alternative()?);
-                if self.eat(")") {
-                    break;
-                }
-                if self.rest().starts_with('&') {
-                    return Err(self.later("a block of steps in any order"));
-                }
-                if !self.eat("|") {
-                    return Err(self.wrong("'|' or ')'"));
-                }
-            }
-        } else {
-            alternatives.extend(self.alternative()?);
-        }
-        let text = self.text[start..self.at].trim_end().to_owned();
-        if self.eat("?") {
-            return Err(self.later("an optional step"));
-        }
-        Ok(Step { alternatives, first, text, named: std::mem::take(&mut self.used) })
-    }
-
-    /// One alternative, or all those of a named step.
-    fn alternative(&mut self) -> Result<Vec<Alternative>> {
-        let quoted = self.rest().starts_with(['\'', '"']);
-        let name = self.name("a step")?;
-        if let (false, Some((name, definition))) = (quoted, self.named.get(&name)) {
-            let mut alternatives = self.definition(name, definition)?;
-            let conditions = self.conditions()?;
-            alternatives.iter_mut().for_each(|one| one.conditions.extend(conditions.iter().cloned()));
-            return Ok(alternatives);
-        }
-        let what = match name.as_str() {
-            "node" if !quoted && self.eat("(") => What::Node(self.closed_name("a node")?),
-            "first" if !quoted && self.rest().starts_with('(') => {
-                return Err(Error::question(format!("in the steps {:?}: first(…) is a whole step", self.text))
-                    .hint("put the alternatives into it: first(signup | register)"));
-            }
-            page if page.starts_with('/') => What::Page(name),
-            _ => What::Name(name),
-        };
-        if let What::Page(pattern) = &what {
-            glob(pattern)?;
-        }
-        Ok(vec![Alternative { what, conditions: self.conditions()? }])
-    }
-
-    /// The alternatives of the named step `name`.
-    fn definition(&mut self, name: &'a str, definition: &'a str) -> Result<Vec<Alternative>> {
-        let inside = [&self.inside[..], &[name]].concat();
-        if self.inside.contains(&name) {
-            return Err(Error::question(format!("it is made of itself: {}", inside.join(" > ")))
-                .hint(format!("if an event is meant that has the same name, quote it: '{name}'")));
-        }
-        let mut parser = Parser { text: definition, at: 0, named: self.named, inside, used: BTreeSet::new() };
-        let step = parser.step().and_then(|step| {
-            step.refuse_first("a named step")?;
-            let wanted = || {
-                Error::question(format!("one step is wanted, not {definition:?}"))
-                    .hint("name each step, and put the names together where they are used: steps = 'cart > paid'")
-            };
-            if parser.rest().is_empty() { Ok(step) } else { Err(wanted()) }
-        });
-        // Said once, of the name that the reader wrote.
-        let step =
-            step.map_err(
-                |error| if self.inside.is_empty() { error.within(format!("the named step {name}")) } else { error },
-            )?;
-        self.used.extend(step.named);
-        self.used.insert(name.to_owned());
-        Ok(step.alternatives)
-    }
-
-    /// Takes `first(`.
-    fn eat_first(&mut self) -> bool {
-        let rest = self.rest();
-        let Some(inside) = rest.strip_prefix("first").and_then(|rest| rest.trim_start().strip_prefix('(')) else {
-            return false;
-        };
-        self.at += rest.len() - inside.len();
-        true
-    }
-
-    fn conditions(&mut self) -> Result<Vec<Condition>> {
-        let mut conditions = Vec::new();
-        if self.eat("{") {
-            loop {
-                conditions.push(self.condition()?);
-                if self.eat("}") {
-                    break;
-                }
-                if !self.eat(",") {
-                    return Err(self.wrong("',' or '}'"));
-                }
-            }
-        }
-        Ok(conditions)
-    }
-
-    fn closed_name(&mut self, what: &str) -> Result<String> {
-        let name = self.name(what)?;
-        if self.eat(")") { Ok(name) } else { Err(self.wrong("')'")) }
-    }
-
-    fn condition(&mut self) -> Result<Condition> {
-        let column = self.name("a column")?;
-        let sign = Comparison::SIGNS.iter().find(|(sign, _)| self.eat(sign));
-        let (_, comparison) = sign.ok_or_else(|| self.wrong("a comparison (= != < <= > >=)"))?;
-        Ok(Condition::Compare { column, comparison: *comparison, literal: self.name("a value")? })
-    }
-
-    /// A quoted or bare name.
-    fn name(&mut self, what: &str) -> Result<String> {
-        let rest = self.rest();
-        let (name, length) = match rest.chars().next() {
-            Some(quote @ ('\'' | '"')) => {
-                let end = rest[1..].find(quote).ok_or_else(|| self.wrong("the closing quote"))?;
-                (&rest[1..=end], end + 2)
-            }
-            _ => {
-                let end = rest.find(|c: char| c.is_whitespace() || SIGNS.contains(&c)).unwrap_or(rest.len());
-                (&rest[..end], end)
-            }
-        };
-        if name.is_empty() {
-            return Err(self.wrong(what));
-        }
-        self.at += length;
-        Ok(name.to_owned())
-    }
-}
-
 impl Step {
     /// The step `text` that events of any of these names fit.
     pub fn of_names(text: &str, names: impl Iterator<Item = String>) -> Step {
         let alternative = |name| Alternative { what: What::Name(name), conditions: Vec::new() };
-        let alternatives = names.map(alternative).collect();
-        Step { alternatives, first: false, text: text.to_owned(), named: BTreeSet::new() }
+        Step { alternatives: names.map(alternative).collect(), text: text.to_owned(), ..Step::default() }
     }
 
-    /// Refuses that only the first event of a visitor fits, where no visitor is looked at as a whole.
-    pub fn refuse_first(&self, what: &str) -> Result<()> {
-        if !self.first {
-            return Ok(());
+    /// The step that is done when all of `members` are, in any order.
+    fn of_block(members: Vec<Step>) -> Result<Step> {
+        if members.iter().any(|member| !member.block.is_empty()) {
+            return Err(
+                Error::question("a block cannot be part of a block").hint("put all members into one: (a & b & c)")
+            );
         }
-        Err(Error::question(format!("{what} cannot be the visitor's first event of its kind"))
-            .hint("first(…) stands where a funnel's step is used"))
+        if !(2..=8).contains(&members.len()) {
+            return Err(Error::question(format!("a block has 2 to 8 members, not {}", members.len())));
+        }
+        Ok(Step { block: members, ..Step::default() })
+    }
+
+    /// Refuses a step that is more than one event, or less, or means the first event of a visitor, where it says no more than whether an
+    /// event fits.
+    pub fn alone(&self, what: &str) -> Result<()> {
+        let (reason, hint) = match self {
+            Step { first: true, .. } => {
+                ("the visitor's first event of its kind", "first(…) stands where a funnel's step is used")
+            }
+            Step { optional: true, .. } => ("optional", "`?` stands behind a funnel's step"),
+            Step { block, .. } if !block.is_empty() => {
+                ("a block", "(a & b) is a step of a funnel; alternatives are (a | b)")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::question(format!("{what} cannot be {reason}")).hint(hint))
+    }
+
+    /// What an attempt has to do there.
+    pub fn kind(&self) -> Kind {
+        match self.block.len() {
+            0 if self.optional => Kind::Optional,
+            0 => Kind::Required,
+            members => Kind::Block(members),
+        }
+    }
+
+    /// What its events fit: itself, or each member of the block.
+    pub fn slots(&self) -> &[Step] {
+        if self.block.is_empty() { std::slice::from_ref(self) } else { &self.block }
     }
 
     /// The named steps that it is made of, each once.
@@ -319,11 +122,12 @@ impl Step {
     /// Whether the same events fit it, whatever it is called.
     #[cfg(test)]
     pub fn means_the_same_as(&self, other: &Step) -> bool {
-        self.alternatives == other.alternatives
+        self.alternatives == other.alternatives && self.block == other.block
     }
 
     /// Adds what must be read to recognise the step.
     pub fn needs(&self, nodes: &NodeRule, needs: &mut Needs) {
+        self.block.iter().for_each(|member| member.needs(nodes, needs));
         for alternative in &self.alternatives {
             match alternative.what {
                 What::Name(_) => (needs.scan.event, needs.scan.event_required) = (true, true),

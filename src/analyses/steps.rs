@@ -13,8 +13,10 @@
 //! **Three ways, one answer.** [`search`] knows every option. Of the plain definition it is a longer form, so plain funnels go through
 //! the few lines below; and where every event fits one step at most and no two share an instant, [`Single`] is enough.
 
+mod chart;
 mod entry;
 mod exclude;
+mod lattice;
 mod levels;
 mod matching;
 mod search;
@@ -22,6 +24,7 @@ mod single;
 mod trail;
 mod unordered;
 
+use std::cmp::{Ordering, Reverse};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use self::levels::{Levels, NONE};
 use self::matching::{Matching, thin};
 use super::step::Hit;
+pub use chart::{Chart, Kind, MEMBERS};
 pub use entry::{Attempts, Entry, HoldMissing, NOT_HELD, Plan};
 pub use exclude::{Between, Effect};
 pub use single::Single;
@@ -63,7 +67,7 @@ pub enum OnRepeat {
 /// What an attempt has to do.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Number of steps, 1 to 64.
+    /// Number of steps; these and the further members of blocks are 1 to 64.
     pub steps: usize,
     /// One bit per step that must be the very next event after the step before; needs [`Ties::Arrival`].
     pub direct: u64,
@@ -80,7 +84,12 @@ pub struct Rules {
     pub on_repeat: OnRepeat,
     /// Between which steps events of each kind are forbidden, at most 16.
     pub exclusions: Vec<Between>,
+    /// The ways through the steps, if some may be left out or come in any order. Not with reuse, nor where repeats matter.
+    pub chart: Option<Chart>,
 }
+
+/// In place of the hit of a step that was left out.
+pub const SKIPPED: u32 = u32::MAX;
 
 /// One thread's scratch.
 #[derive(Debug, Default)]
@@ -105,6 +114,7 @@ pub struct Work {
     entered: Vec<u64>,
     /// By step: when the next group is that may fill it in an attempt that ends well.
     nearest: Vec<i64>,
+    lattice: lattice::Scratch,
 }
 
 /// How deep the deepest attempts go, and the hits (or instants) with which the reported one begins and ends.
@@ -128,9 +138,44 @@ impl Rules {
 
     /// Whether the plain definition is meant.
     fn is_plain(&self) -> bool {
-        let Rules { steps: _, direct: _, limits, window: _, ties, increasing, reuse, on_repeat, exclusions } = self;
-        let options = *increasing || *reuse || *on_repeat != OnRepeat::Ignore;
+        let Rules { steps: _, direct: _, limits, window: _, ties, increasing, reuse, on_repeat, exclusions, chart } =
+            self;
+        let options = *increasing || *reuse || *on_repeat != OnRepeat::Ignore || chart.is_some();
         *ties == Ties::Any && limits.is_empty() && exclusions.is_empty() && !options
+    }
+
+    /// How many bits the masks of hits have: one per step, and one per further member of a block.
+    pub fn slots(&self) -> usize {
+        self.chart.as_ref().map_or(self.steps, Chart::slots)
+    }
+
+    /// Whether a step, from 1, may be left out.
+    pub fn is_optional(&self, step: usize) -> bool {
+        self.chart.as_ref().is_some_and(|chart| chart.is_optional(step))
+    }
+
+    /// The step, from 0, that an event with `mask` can fill, or begin, after so many steps; nothing if it fits none of the next.
+    pub fn next_step(&self, passed: usize, mask: u64) -> Option<usize> {
+        match &self.chart {
+            Some(chart) => chart.next_step(passed, mask),
+            None => (passed < self.steps && mask >> passed & 1 != 0).then_some(passed),
+        }
+    }
+
+    /// The number of the deepest step of an attempt that cannot be left out; `filled` is the number of its last one of any kind.
+    pub fn depth(&self, filled: usize) -> usize {
+        (1..=filled).rev().find(|&step| !self.is_optional(step)).unwrap_or(0)
+    }
+
+    /// How two attempts of some depth compare, by hits: the one that is reported is less.
+    fn compare(&self, trail: &Trail, a: &[u32], b: &[u32]) -> Ordering {
+        let key = |attempt: &[u32]| {
+            let depth = self.depth(attempt.len());
+            let filled = attempt.iter().filter(|&&at| at != SKIPPED).count();
+            let (first, last) = (trail.moment(attempt[0] as usize), trail.moment(attempt[depth - 1] as usize));
+            (Reverse(depth), last, Reverse(first), Reverse(filled))
+        };
+        key(a).cmp(&key(b)).then_with(|| trail.moments(a).cmp(trail.moments(b))).then_with(|| a.cmp(b))
     }
 
     #[inline]

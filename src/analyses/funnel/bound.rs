@@ -12,6 +12,7 @@ use super::report::FunnelReport;
 use super::trend::Trend;
 use crate::analyses::Analysis;
 use crate::analyses::step::Hit;
+use crate::analyses::steps::Rules;
 use crate::error::Result;
 use crate::journeys::{Journey, Names, Unit, Visitor};
 use crate::spill::Spill;
@@ -26,6 +27,8 @@ pub struct BoundFunnel {
     pub trend: Option<Trend>,
     pub dropped_next: Option<DroppedNext>,
     pub steps: Vec<String>,
+    /// What events fit: the steps, and instead of a block its members.
+    pub slots: Vec<String>,
     pub title: String,
     pub open_after: Option<i64>,
     /// When the first step was asked to be, if entries that are too late are left out.
@@ -123,7 +126,7 @@ impl BoundFunnel {
         let mut best: Option<(Journey<'_>, Vec<Hit>)> = None;
         for journey in visitor.journeys(self.unit) {
             self.follow.attempts(work, visitor, journey, steps, |attempt| {
-                if best.as_ref().is_none_or(|(_, other)| is_better(attempt, other)) {
+                if best.as_ref().is_none_or(|(_, other)| is_better(&self.follow.plan.rules, attempt, other)) {
                     best = Some((journey, attempt.to_vec()));
                 }
             });
@@ -141,11 +144,13 @@ impl BoundFunnel {
 }
 
 /// Whether an attempt of a later session is reported rather than one of an earlier session.
-fn is_better(attempt: &[Hit], other: &[Hit]) -> bool {
-    let times = |attempt: &[Hit]| attempt.iter().map(|hit| hit.time).collect::<Vec<_>>();
+fn is_better(rules: &Rules, attempt: &[Hit], other: &[Hit]) -> bool {
     let key = |attempt: &[Hit]| {
-        let times = times(attempt);
-        (Reverse(times.len()), times.last().copied(), Reverse(times.first().copied()), times)
+        let time = |hit: &Hit| if hit.is_skipped() { i64::MAX } else { hit.time };
+        let times: Vec<i64> = attempt.iter().map(time).collect();
+        let depth = rules.depth(attempt.len());
+        let filled = attempt.iter().filter(|hit| !hit.is_skipped()).count();
+        (Reverse(depth), times.get(depth - 1).copied(), Reverse(times[0]), Reverse(filled), times)
     };
     key(attempt) < key(other)
 }

@@ -75,20 +75,27 @@ impl FunnelCounts {
     #[inline]
     pub fn add(&mut self, funnel: &BoundFunnel, attempt: &[Hit], journey: Journey<'_>) {
         let Some(&Hit { time: start, .. }) = attempt.first() else { return };
+        let rules = &funnel.follow.plan.rules;
         let mut previous = start;
-        for (number, (step, &Hit { time, at, .. })) in self.steps.iter_mut().zip(attempt).enumerate() {
-            step.count(journey.values().get(at as usize).copied());
+        for (number, (step, hit)) in self.steps.iter_mut().zip(attempt).enumerate() {
+            if hit.is_skipped() {
+                continue;
+            }
+            step.count(journey.values().get(hit.at as usize).copied());
+            if rules.is_optional(number + 1) {
+                continue;
+            }
             if number > 0 {
-                step.from_previous.add(time - previous);
+                step.from_previous.add(hit.time - previous);
             }
             if number > 1 {
-                step.from_first.add(time - start);
+                step.from_first.add(hit.time - start);
             }
-            previous = time;
+            previous = hit.time;
         }
         if attempt.len() < self.steps.len() {
             if let (Some(next), Some(counts)) = (&funnel.dropped_next, &mut self.next) {
-                next.count(counts, attempt, journey);
+                next.count(counts, &attempt[..rules.depth(attempt.len())], journey);
             }
         } else if attempt.len() > 1 {
             self.times.add(previous - start);
@@ -131,7 +138,7 @@ impl FunnelCounts {
     /// # Errors
     /// If what is on disk cannot be read.
     pub fn finish(self, funnel: &BoundFunnel, names: &Names) -> Result<FunnelReport> {
-        let explained = funnel.explain.is_some().then(|| self.explained.table(&funnel.steps, names));
+        let explained = funnel.explain.is_some().then(|| self.explained.table(&funnel.slots, names));
         let shape = funnel.follow.shape;
         let entered: Vec<u64> = self.steps.iter().map(|step| step.entered).collect();
         let continued: Vec<u64> = match shape {
@@ -144,11 +151,19 @@ impl FunnelCounts {
         });
         let had = funnel.steps.iter().cloned().zip(self.having);
         let having = if shape == Shape::Unordered { had.collect() } else { Vec::new() };
+        let rules = &funnel.follow.plan.rules;
+        // By step the one before it, and the one behind it, that cannot be left out.
+        let required: Vec<usize> = (0..entered.len()).filter(|step| !rules.is_optional(step + 1)).collect();
         let steps = self.steps.into_iter().zip(titles).enumerate();
         // A journey may have several attempts: they are no part of the journeys.
         let journeys = if matches!(funnel.count, Count::Attempts | Count::Held) { 0 } else { self.journeys };
         let rows = steps.map(|(at, (step, name))| {
-            let mut row = step.finish(name, at, &entered, &continued, journeys)?;
+            let next = required.iter().find(|&&next| next > at);
+            let neighbours = [required.iter().rfind(|&&previous| previous < at), next].map(|step| step.copied());
+            let mut row = step.finish(name, at, neighbours, &entered, &continued, journeys)?;
+            if rules.is_optional(at + 1) {
+                row.leave_out();
+            }
             if shape == Shape::Open {
                 row.of_first = None;
                 row.from_first = None;
@@ -215,19 +230,29 @@ impl StepCounts {
         self.valued += from.valued;
     }
 
-    /// The row of step number `at`, from 0; `entered` and `continued` are those of all steps.
-    fn finish(self, step: String, at: usize, entered: &[u64], continued: &[u64], journeys: u64) -> Result<StepRow> {
+    /// The row of step number `at`, from 0; `neighbours` are the steps before and behind it that cannot be left out, `entered` and
+    /// `continued` the counts of all steps.
+    fn finish(
+        self,
+        step: String,
+        at: usize,
+        neighbours: [Option<usize>; 2],
+        entered: &[u64],
+        continued: &[u64],
+        journeys: u64,
+    ) -> Result<StepRow> {
         let of = |whole| rate(self.entered, whole);
+        let [previous, next] = neighbours;
         let from_previous = self.from_previous.summary(90)?;
         let from_first = if at == 1 { from_previous } else { self.from_first.summary(90)? };
         Ok(StepRow {
             step,
             entered: self.entered,
             of_first: of(entered[0]),
-            of_previous: if at == 0 { of(entered[0]) } else { rate(continued[at], entered[at - 1]) },
+            of_previous: previous.map_or(of(entered[0]), |previous| rate(continued[at], entered[previous])),
             of_all: of(journeys),
             interval: wilson(self.entered, journeys),
-            dropped: self.entered - continued.get(at + 1).copied().unwrap_or(self.entered),
+            dropped: Some(self.entered - next.map_or(self.entered, |next| continued[next])),
             continued: None,
             from_previous,
             from_first,

@@ -132,7 +132,7 @@ fn end(follow: &Follow, journey: Journey<'_>, mask: &impl Fn(usize) -> u64, atte
     let next = (0..journey.len()).find(|&at| {
         let unused = attempt.iter().all(|hit| hit.at as usize != at);
         let follows = later(at) || rules.ties == Ties::Any && times[at] == last.time;
-        unused && follows && mask(at) >> depth & 1 != 0
+        unused && follows && rules.next_step(depth, mask(at)).is_some()
     });
     let stops = |at: &usize| {
         let excluded = follow.excludes(journey, *at);
@@ -143,13 +143,14 @@ fn end(follow: &Follow, journey: Journey<'_>, mask: &impl Fn(usize) -> u64, atte
         later(*at) && in_window(*at) && rules.exclusions.iter().enumerate().any(open)
     };
     let stop = (0..journey.len()).find(stops);
+    let step = next.and_then(|at| rules.next_step(depth, mask(at))).unwrap_or(depth);
     match (next, stop) {
         (Some(next), Some(stop)) if times[stop] < times[next] => End::Excluded(times[stop]),
         (None, Some(stop)) => End::Excluded(times[stop]),
         (None, None) => End::NothingFollows,
         (Some(next), _) if !in_window(next) => End::Window(times[next]),
-        (Some(next), _) if !rules.within_limit(depth, last.time, times[next]) => End::Limit(times[next]),
-        (Some(next), _) if rules.direct >> depth & 1 != 0 => End::NotDirectly(times[next]),
+        (Some(next), _) if !rules.within_limit(step, last.time, times[next]) => End::Limit(times[next]),
+        (Some(next), _) if rules.direct >> step & 1 != 0 => End::NotDirectly(times[next]),
         (Some(next), _) => End::Rules(times[next]),
     }
 }

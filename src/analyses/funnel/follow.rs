@@ -66,6 +66,7 @@ impl Follow {
             && self.order == Order::default()
             && self.plan.entry == Entry::Best
             && self.shape == Shape::Ordered
+            && self.plan.rules.chart.is_none()
             && self.matcher.first() == 0
     }
 

@@ -7,7 +7,7 @@ use super::{FunnelSpec, Window};
 use crate::analyses::common::Grain;
 use crate::analyses::named::NamedSteps;
 use crate::analyses::step::{Hop, HopKind, Step, StepsSpec};
-use crate::analyses::steps::{Between, Effect, Entry, HoldMissing, OnRepeat, Order, Plan, Rules, Ties};
+use crate::analyses::steps::{Between, Effect, Entry, HoldMissing, Kind, OnRepeat, Order, Plan, Rules, Ties};
 use crate::error::{Error, Result};
 
 /// Which order events of equal time may be used in.
@@ -175,7 +175,7 @@ impl Exclusion {
             .hint(format!("the steps are numbered 1 to {steps}: --exclude 'support_chat@1-{steps}'")));
         }
         let step = what.swap_remove(0);
-        step.refuse_first("what is excluded")?;
+        step.alone("what is excluded")?;
         Ok(Exclusion { step, between })
     }
 }
@@ -213,11 +213,17 @@ pub struct Options {
 
 impl Options {
     /// Settles the options, and refuses those that contradict each other.
-    pub fn new(spec: &FunnelSpec, hops: &[Hop], window: Window, grain: Grain, named: &NamedSteps) -> Result<Options> {
-        let steps = hops.len() + 1;
+    pub fn new(
+        spec: &FunnelSpec,
+        steps: &[Step],
+        hops: &[Hop],
+        window: Window,
+        grain: Grain,
+        named: &NamedSteps,
+    ) -> Result<Options> {
         let direct = hops.iter().any(|hop| hop.kind == HopKind::Directly);
         let effect = spec.exclude_effect.unwrap_or_default();
-        let exclusion = |written| Exclusion::new(written, effect, steps, named);
+        let exclusion = |written| Exclusion::new(written, effect, steps.len(), named);
         let exclusions = spec.exclude.iter().map(exclusion).collect::<Result<Vec<_>>>();
         let entry = spec.entry.unwrap_or_default();
         let every = matches!(entry, Entry::Each | Entry::All);
@@ -249,6 +255,7 @@ impl Options {
         };
         options.check(spec, direct, window, grain)?;
         options.check_shape(spec, hops, window, grain)?;
+        options.check_kinds(steps)?;
         Ok(options)
     }
 
@@ -353,6 +360,26 @@ impl Options {
         match refused.into_iter().find(|(refused, _)| *refused && self.shape != Shape::Ordered) {
             Some((_, reason)) => {
                 Err(Error::question(format!("{what} {reason}")).hint("leave one of the two options out"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what cannot be told where steps may be left out or come in any order.
+    fn check_kinds(&self, steps: &[Step]) -> Result<()> {
+        let optional = |step: usize| steps.get(step - 1).is_some_and(|step| step.kind() == Kind::Optional);
+        let ends = |exclusion: &Exclusion| optional(exclusion.between.from) || optional(exclusion.between.to);
+        let refused = [
+            (self.shape != Shape::Ordered, "are steps of a funnel in order that is entered at the first one"),
+            (self.reuse, "need an event each"),
+            (self.on_repeat != OnRepeat::Ignore, "cannot end an attempt when they are repeated"),
+            (self.exclusions.iter().any(ends), "may be left out: an exclusion lies between others"),
+        ];
+        let plain = steps.iter().all(|step| step.kind() == Kind::Required);
+        match refused.into_iter().find(|(refused, _)| *refused && !plain) {
+            Some((_, reason)) => {
+                Err(Error::question(format!("optional steps and blocks {reason}"))
+                    .hint("leave one of the two options out"))
             }
             None => Ok(()),
         }

@@ -45,8 +45,8 @@ pub struct StepRow {
     pub of_all: Option<f64>,
     /// Wilson 95 % interval of `of_all`.
     pub interval: Option<[f64; 2]>,
-    /// Entered, but did not go on to the next step; 0 at the last one.
-    pub dropped: u64,
+    /// Entered, but did not go on to the next step that cannot be left out; 0 at the last one. `None` for a step that may be left out.
+    pub dropped: Option<u64>,
     /// In an open funnel: entered, and came from the step before; the others entered here.
     pub continued: Option<u64>,
     /// Seconds from the step before; the percentile is the 90th. `None` at the first step and if nobody entered.
@@ -57,6 +57,14 @@ pub struct StepRow {
     pub value: Option<i128>,
     /// What those did next who came no further, by count; the last may be the rest. `None` unless it was asked for.
     pub dropped_next: Option<Vec<Next>>,
+}
+
+impl StepRow {
+    /// Leaves of the row what a step has that may be left out: who entered it.
+    pub(super) fn leave_out(&mut self) {
+        (self.of_first, self.of_previous, self.of_all, self.interval) = (None, None, None, None);
+        (self.from_previous, self.from_first, self.dropped) = (None, None, None);
+    }
 }
 
 impl Report for FunnelReport {
@@ -169,7 +177,7 @@ impl FunnelReport {
                 rate(step.of_first),
                 rate(step.of_previous),
                 rate(step.of_all),
-                Cell::Count(step.dropped),
+                step.dropped.map_or(Cell::Null, Cell::Count),
                 seconds(step.from_previous, |times| times.median),
                 seconds(step.from_first, |times| times.median),
                 seconds(step.from_previous, |times| times.mean),

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::counts::FunnelCounts;
 use super::follow::{Follow, Work};
 use crate::analyses::periods::{Period, local};
+use crate::analyses::step::Hit;
 use crate::analyses::steps::Entry;
 use crate::counts::Counts;
 use crate::error::Result;
@@ -21,7 +22,7 @@ pub struct Trend {
     pub zone: Tz,
 }
 
-/// Journeys by period of the entry and deepest step.
+/// Journeys by period of the entry and step that they get to.
 pub type TrendCounts = Counts<u64, u64>;
 
 /// More than the number of the last step.
@@ -48,19 +49,20 @@ impl Trend {
         steps: u64,
     ) {
         let period = |time: i64| self.period.code(local(self.zone, time));
-        let mut add = |time: i64, depth: usize| {
-            *counts.trend.at(&(u64::from(period(time)) * STEPS + depth as u64 - 1)) += 1;
+        let mut add = |attempt: &[Hit]| {
+            let first = u64::from(period(attempt[0].time)) * STEPS;
+            for (step, _) in (0..).zip(attempt).filter(|(_, hit)| !hit.is_skipped()) {
+                *counts.trend.at(&(first + step)) += 1;
+            }
         };
         if follow.plan.entry != Entry::Best {
-            return follow.attempts(work, visitor, journey, steps, |attempt| add(attempt[0].time, attempt.len()));
+            return follow.attempts(work, visitor, journey, steps, add);
         }
         let mut entries = follow.entries(work, visitor, journey);
         entries.sort_unstable();
         for entries in entries.chunk_by(|a, b| period(*a) == period(*b)) {
             let range = entries[0]..entries[entries.len() - 1] + 1;
-            follow.attempts_within(&range, work, visitor, journey, steps, |attempt| {
-                add(attempt[0].time, attempt.len());
-            });
+            follow.attempts_within(&range, work, visitor, journey, steps, &mut add);
         }
     }
 
@@ -71,12 +73,13 @@ impl Trend {
     pub fn finish(&self, counts: TrendCounts, steps: usize) -> Result<Vec<TrendRow>> {
         let mut periods: Vec<(Code, Vec<u64>)> = Vec::new();
         counts.drain_in_order(|&number, journeys| {
-            let (code, deepest) = ((number / STEPS) as Code, (number % STEPS) as usize);
+            let (code, step) = ((number / STEPS) as Code, (number % STEPS) as usize);
             if periods.last().is_none_or(|(last, _)| *last != code) {
                 periods.push((code, vec![0; steps]));
             }
-            let reached = periods.last_mut().into_iter().flat_map(|(_, steps)| steps.iter_mut().take(deepest + 1));
-            reached.for_each(|step| *step += journeys);
+            if let Some((_, steps)) = periods.last_mut() {
+                steps[step] += journeys;
+            }
         })?;
         Ok(periods.into_iter().map(|(code, steps)| TrendRow { period: self.period.name(code), steps }).collect())
     }

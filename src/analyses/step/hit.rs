@@ -19,6 +19,15 @@ impl Hit {
     /// The step that an event counts as which fits none.
     pub const FITS_NONE: u8 = 64;
 
+    /// In place of the event of a step that was left out.
+    pub const SKIPPED: Hit = Hit { time: 0, mask: 0, at: u32::MAX, excluded: 0, counts_as: Hit::FITS_NONE };
+
+    /// Whether it stands for a step that was left out.
+    #[inline]
+    pub fn is_skipped(&self) -> bool {
+        self.at == u32::MAX
+    }
+
     /// Whether it fits a step.
     #[inline]
     pub fn fits(&self) -> bool {

@@ -1,11 +1,10 @@
 //! Steps in the long form of a job file: `[{ event = "visit" }, { any = ["signup", "register"] }, { sql = "revenue > 10" }]`.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::{Alternative, Hop, HopKind, NamedSteps, SIGNS, Step, What, parse};
+use super::parse::SIGNS;
+use super::{Alternative, Hop, HopKind, NamedSteps, Step, What, parse};
 use crate::analyses::common::{from_table, one_or_many};
 use crate::error::{Error, Result};
 use crate::frame::Expression;
@@ -47,6 +46,8 @@ struct LongStep {
     page: Option<String>,
     node: Option<String>,
     sql: Option<String>,
+    /// The members of a block, texts or tables, which are filled in any order.
+    all: Vec<Value>,
     /// Whether only the visitor's first event that fits fills it.
     first: bool,
     optional: bool,
@@ -98,15 +99,19 @@ fn one(value: &Value, named: &NamedSteps) -> Result<Step> {
             (mut steps, hops) if hops.is_empty() => Ok(steps.swap_remove(0)),
             _ => Err(Error::question(format!("{text:?} is more than one step"))),
         },
-        Value::Table(table) => step(from_table(table.clone())?),
+        Value::Table(table) => step(from_table(table.clone())?, named),
         other => Err(Error::question(format!("{other} is no step")).hint("write { event = \"purchase\" }")),
     }
 }
 
-fn step(written: LongStep) -> Result<Step> {
-    let LongStep { name, event, any, page, node, sql, first, optional } = written;
-    if optional {
-        return Err(Error::question("an optional step cannot be asked yet"));
+fn step(written: LongStep, named: &NamedSteps) -> Result<Step> {
+    let LongStep { name, event, any, page, node, sql, all, first, optional } = written;
+    if !all.is_empty() {
+        let alone = event.is_none() && any.is_empty() && page.is_none() && node.is_none() && sql.is_none();
+        if !alone || first || optional {
+            return Err(Error::question("a block says nothing of an event itself").hint("{ all = [\"a\", \"b\"] }"));
+        }
+        return block(name, &all, named);
     }
     let events = event.into_iter().map(What::Name);
     let pages = page.into_iter().map(What::Page);
@@ -127,13 +132,17 @@ fn step(written: LongStep) -> Result<Step> {
             glob(pattern)?;
         }
     }
-    let text = name.unwrap_or_else(|| match (first, text(&whats, sql.as_deref())) {
+    let unnamed = || match (first, text(&whats, sql.as_deref())) {
         (false, text) => text,
         (true, text) if text.starts_with('(') => format!("first{text}"),
         (true, text) => format!("first({text})"),
-    });
+    };
+    let mut text = name.unwrap_or_else(unnamed);
     if text.trim().is_empty() {
         return Err(Error::question("its name is empty"));
+    }
+    if optional {
+        text.push('?');
     }
     let expression = sql.as_deref().map(Expression::parse).transpose()?;
     let conditions: Vec<Condition> = expression.iter().map(Condition::sql).collect();
@@ -141,7 +150,19 @@ fn step(written: LongStep) -> Result<Step> {
         whats.push(What::Every);
     }
     let alternative = |what| Alternative { what, conditions: conditions.clone() };
-    Ok(Step { alternatives: whats.into_iter().map(alternative).collect(), first, text, named: BTreeSet::new() })
+    Ok(Step { alternatives: whats.into_iter().map(alternative).collect(), first, optional, text, ..Step::default() })
+}
+
+/// The block of all of these.
+fn block(name: Option<String>, members: &[Value], named: &NamedSteps) -> Result<Step> {
+    let members = members.iter().map(|member| one(member, named)).collect::<Result<Vec<_>>>()?;
+    if members.iter().any(|member| member.optional) {
+        return Err(Error::question("a member of a block cannot be optional").hint("leave it out"));
+    }
+    let texts: Vec<String> = members.iter().map(ToString::to_string).collect();
+    let text = name.unwrap_or_else(|| format!("({})", texts.join(" & ")));
+    let named = members.iter().flat_map(|member| member.named.clone()).collect();
+    Ok(Step { text, named, ..Step::of_block(members)? })
 }
 
 /// The step as it reads in reports.
@@ -227,6 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn blocks_and_optional_steps_read_like_their_text() {
+        let (long, _) = steps(
+            r#"steps = ["a", { all = ["b", "(c | d)", { event = "e", first = true }] }, { event = "f", optional = true }, "g?"]"#,
+        )
+        .unwrap();
+        let (short, _) = parse("a > (b & (c | d) & first(e)) > f? > g?", &NamedSteps::default()).unwrap();
+        assert_eq!(long, short);
+        let name = |step: &Step| step.to_string();
+        assert_eq!(long.iter().map(name).collect::<Vec<_>>(), ["a", "(b & (c | d) & first(e))", "f?", "g?"]);
+    }
+
+    #[test]
     fn what_is_wrong_names_its_step() {
         for (text, part) in [
             ("steps = []", "empty"),
@@ -235,7 +268,10 @@ mod tests {
             ("steps = [\"a\", {}]", "step 2: it says nothing"),
             ("steps = [{ evnt = \"a\" }]", "step 1: unknown key \"evnt\""),
             ("steps = [{ event = \"a\", node = \"b\" }]", "only one of"),
-            ("steps = [{ event = \"a\", optional = true }]", "cannot be asked yet"),
+            ("steps = [{ all = [\"a\"] }]", "2 to 8 members"),
+            ("steps = [{ all = [\"a\", \"b?\"] }]", "cannot be optional"),
+            ("steps = [{ all = [\"a\", \"(b & c)\"] }]", "cannot be part of a block"),
+            ("steps = [{ all = [\"a\", \"b\"], event = \"c\" }]", "a block says nothing"),
             ("steps = [{ sql = \"COUNT(*) > 1\" }]", "step 1: "),
             (
                 "steps = [\"a\", \"b\"]\nhops = [{ kind = \"directly\", within = \"ten\" }]",

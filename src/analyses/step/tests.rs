@@ -57,8 +57,32 @@ fn what_is_wrong_is_said_with_an_example() {
         let error = parse(text, &NamedSteps::default()).unwrap_err();
         assert!(error.advice().is_some(), "{text}: {error}");
     }
-    for text in ["a > b? > c", "(a & b)"] {
-        assert!(parse(text, &NamedSteps::default()).unwrap_err().to_string().contains("cannot be asked yet"), "{text}");
+}
+
+#[test]
+fn optional_steps_and_blocks_are_read() {
+    let (steps, hops) = parse("a > b? >> ( c&(d | e) & first(f)) >[1h] 'g'{n > 1} ?", &NamedSteps::default()).unwrap();
+    let kinds: Vec<Kind> = steps.iter().map(Step::kind).collect();
+    assert_eq!(kinds, [Kind::Required, Kind::Optional, Kind::Block(3), Kind::Optional]);
+    assert_eq!(hops.iter().map(ToString::to_string).collect::<Vec<_>>(), [">", ">>", ">[1h]"]);
+    let slots: Vec<String> = steps[2].slots().iter().map(ToString::to_string).collect();
+    assert_eq!(slots, ["c", "(d | e)", "first(f)"]);
+    assert_eq!(steps[3].to_string(), "'g'{n > 1} ?");
+    for (text, reason) in [
+        ("(a & b", "'&' or ')'"),
+        ("(a & b | c)", "'&' or ')'"),
+        ("(a | b & c)", "'|' or ')'"),
+        ("(a & (b & c))", "cannot be part of a block"),
+        ("((a | b))", "2 to 8 members"),
+        ("(a & b & c & d & e & f & g & h & i)", "2 to 8 members, not 9"),
+        ("(a & b?)", "'&' or ')'"),
+    ] {
+        let error = parse(text, &NamedSteps::default()).unwrap_err();
+        assert!(error.to_string().contains(reason), "{text}: {error}");
+    }
+    for goal in ["a?", "(a & b)"] {
+        let error = parse_goal(goal, &NamedSteps::default()).unwrap_err();
+        assert!(error.to_string().contains("a goal cannot be") && error.advice().is_some(), "{goal}: {error}");
     }
 }
 

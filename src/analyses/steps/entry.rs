@@ -1,13 +1,12 @@
 //! Which attempts are looked at: by where they may begin, and by what they hold.
 
-use std::cmp::Reverse;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::step::Hit;
 use super::exclude::Effect;
-use super::{Rules, Ties, Trail, Work};
+use super::{Rules, SKIPPED, Ties, Trail, Work};
 
 /// Which events may open an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -90,7 +89,7 @@ impl Plan {
                 let attempt = self.rules.attempt(trail, &mut scratch.work);
                 if !attempt.is_empty() {
                     scratch.hits.clear();
-                    scratch.hits.extend(attempt.iter().map(|&at| trail.hits[at as usize]));
+                    scratch.hits.extend(trail.attempt(attempt));
                     take(&scratch.hits);
                 }
             }
@@ -128,23 +127,25 @@ impl Plan {
             let attempt = self.rules.attempt(&scratch.part, &mut scratch.work);
             if self.each_value {
                 scratch.hits.clear();
-                scratch.hits.extend(attempt.iter().map(|&at| scratch.part.hits[at as usize]));
+                scratch.hits.extend(scratch.part.attempt(attempt));
                 if !scratch.hits.is_empty() {
                     take(&scratch.hits);
                 }
                 continue;
             }
-            let attempt: Vec<u32> = attempt.iter().map(|&at| scratch.places[at as usize]).collect();
+            let place = |&at: &u32| if at == SKIPPED { SKIPPED } else { scratch.places[at as usize] };
+            let attempt: Vec<u32> = attempt.iter().map(place).collect();
             deepest = deepest.max(scratch.work.deepest);
-            if better(trail, &attempt, &scratch.best) {
+            let better = || scratch.best.is_empty() || self.rules.compare(trail, &attempt, &scratch.best).is_lt();
+            if !attempt.is_empty() && better() {
                 scratch.best = attempt;
             }
         }
         scratch.by_value = order;
         // Of whom an attempt of some value is removed, no shallower one of another counts.
-        if !scratch.best.is_empty() && scratch.best.len() == deepest {
+        if !scratch.best.is_empty() && self.rules.depth(scratch.best.len()) == deepest {
             scratch.hits.clear();
-            scratch.hits.extend(scratch.best.iter().map(|&at| trail.hits[at as usize]));
+            scratch.hits.extend(trail.attempt(&scratch.best));
             take(&scratch.hits);
         }
     }
@@ -190,9 +191,9 @@ impl Plan {
         let reach = self.rules.reach_of(part, &all, here);
         self.rules.attempt_in(part, reach.clone(), Some(here), work);
         hits.clear();
-        hits.extend(work.attempt.iter().map(|&at| part.hits[at as usize]));
+        hits.extend(part.attempt(&work.attempt));
         if work.attempt.len() == self.rules.steps {
-            return work.attempt.iter().max().map_or(start, |&at| place(at as usize)) + 1;
+            return work.attempt.iter().filter(|&&at| at != SKIPPED).max().map_or(start, |&at| place(at as usize)) + 1;
         }
         match work.attempt.last().and_then(|&last| self.stopped(part, last as usize, reach.end, hits.len())) {
             Some(stop) => place(stop) + 1,
@@ -213,17 +214,4 @@ impl Plan {
         }
         (last + 1..end).find(|&at| trail.hits[at].excluded & open != 0 && later(at))
     }
-}
-
-/// Whether the attempt `a` is reported rather than `b`; both are places in a trail.
-fn better(trail: &Trail, a: &[u32], b: &[u32]) -> bool {
-    let (Some(&a_last), Some(&b_last)) = (a.last(), b.last()) else { return b.is_empty() && !a.is_empty() };
-    let key = |attempt: &[u32], last: u32| {
-        (Reverse(attempt.len()), trail.moment(last as usize), Reverse(trail.moment(attempt[0] as usize)))
-    };
-    key(a, a_last)
-        .cmp(&key(b, b_last))
-        .then_with(|| trail.moments(a).cmp(trail.moments(b)))
-        .then_with(|| a.cmp(b))
-        .is_lt()
 }

@@ -66,7 +66,8 @@ impl Rules {
                 return;
             };
             hits.start = self.reach_from(trail, &hits, start);
-            most = trail.hits[hits.clone()].iter().fold(0, |union, hit| union | hit.mask).trailing_ones() as usize;
+            let union = trail.hits[hits.clone()].iter().fold(0, |union, hit| union | hit.mask);
+            most = self.chart.as_ref().map_or(union.trailing_ones() as usize, |chart| chart.most(union));
         }
         let stops = Search { rules: self, trail, hits, only, most, exclusions: all & !removing, settled: None };
         let best = stops.best(work);
@@ -107,10 +108,7 @@ impl Rules {
                 continue;
             }
             from.trace(best, work);
-            let better = |(other, attempt): &(Best, Vec<u32>)| {
-                key(&best) < key(other) || trail.moments(&work.attempt).lt(trail.moments(attempt))
-            };
-            if found.as_ref().is_none_or(better) {
+            if found.as_ref().is_none_or(|(_, other)| self.compare(trail, &work.attempt, other).is_lt()) {
                 found = Some((best, work.attempt.clone()));
             }
         }

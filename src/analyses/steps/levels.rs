@@ -56,6 +56,12 @@ impl Levels {
         self.first.iter().all(|first| *first == NONE)
     }
 
+    /// When the attempt got there that has done `done` steps, if there is one.
+    #[inline]
+    pub fn arrived(&self, done: usize) -> i64 {
+        self.last[done]
+    }
+
     /// The latest first step of all attempts that have done `done` steps.
     pub fn latest(&self, done: usize) -> i64 {
         self.first[done]

@@ -1,6 +1,7 @@
 //! A matching of steps with events of one instant, by augmenting paths (Kuhn).
 
 use super::super::step::Hit;
+use super::bits;
 
 /// Leaves of the hits of an instant at most `steps` of each mask, the earliest: no attempt can use more.
 pub fn thin(crowd: &mut Vec<Hit>, steps: usize) {
@@ -35,6 +36,17 @@ impl Matching {
         self.taken.clear();
         self.taken.resize(events.len(), false);
         self.fill(events, done, most)
+    }
+
+    /// How many of the steps of `may` can be filled beside all of `must`, by different events. Nothing if `must` cannot.
+    pub fn most(&mut self, events: &[Hit], must: u64, may: u64) -> Option<usize> {
+        self.taken.clear();
+        self.taken.resize(events.len(), false);
+        self.step_of.clear();
+        self.step_of.resize(events.len(), None);
+        // A step that has an event keeps one: so what can still be filled does not depend on the order.
+        let all = bits(must).all(|step| self.augment(events, step));
+        all.then(|| bits(may).filter(|&step| self.augment(events, step)).count())
     }
 
     /// The same with the events that are not taken.

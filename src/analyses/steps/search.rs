@@ -34,10 +34,10 @@ pub(super) struct Search<'s> {
 /// Hits that are taken together.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    hits: Range<usize>,
-    time: i64,
+    pub hits: Range<usize>,
+    pub time: i64,
     /// The steps that its hits may fill.
-    mask: u64,
+    pub mask: u64,
     /// The exclusions in force that its hits fit.
     excluded: u16,
 }
@@ -53,6 +53,9 @@ struct Next {
 impl Search<'_> {
     /// How deep the attempts go, and when the reported one begins and ends.
     pub fn best(&self, work: &mut Work) -> Best {
+        if let Some(chart) = &self.rules.chart {
+            return self.best_on(chart, work);
+        }
         let steps = self.rules.steps;
         work.levels.begin(steps, &self.rules.limits);
         for latest in [&mut work.direct, &mut work.next] {
@@ -122,12 +125,12 @@ impl Search<'_> {
         }
     }
 
-    fn in_window(&self, first: usize, at: usize) -> bool {
+    pub(super) fn in_window(&self, first: usize, at: usize) -> bool {
         self.rules.window.is_none_or(|window| self.trail.clock(at) - self.trail.clock(first) <= window)
     }
 
     /// The hits that are taken together from the one at `at` on.
-    fn group(&self, at: usize) -> Group {
+    pub(super) fn group(&self, at: usize) -> Group {
         let hits = &self.trail.hits[at..self.hits.end];
         let time = hits[0].time;
         let count = match self.rules.ties {
@@ -162,25 +165,25 @@ impl Search<'_> {
     }
 
     /// The hits of a group that may be needed.
-    fn crowd(&self, group: &Group, crowd: &mut Vec<Hit>) {
+    pub(super) fn crowd(&self, group: &Group, crowd: &mut Vec<Hit>) {
         crowd.clear();
         let masked = group.hits.clone().map(|at| Hit { mask: self.mask(at), ..self.trail.hits[at] });
         crowd.extend(masked.filter(|hit| hit.mask != 0));
-        thin(crowd, self.rules.steps);
+        thin(crowd, self.rules.slots());
     }
 
     /// Whether the group can end an attempt that does nothing there.
-    fn bans(&self, group: &Group) -> bool {
+    pub(super) fn bans(&self, group: &Group) -> bool {
         group.excluded != 0 || self.rules.on_repeat != OnRepeat::Ignore
     }
 
     /// Whether an attempt that comes with `done` steps and leaves with `now` goes no further.
-    fn forbids(&self, group: &Group, done: usize, now: usize) -> bool {
+    pub(super) fn forbids(&self, group: &Group, done: usize, now: usize) -> bool {
         group.excluded != 0 && self.rules.forbids(group.excluded, done, now)
     }
 
     /// Whether the steps `done..now` count when they are done here.
-    fn counts(&self, group: &Group, done: usize, now: usize) -> bool {
+    pub(super) fn counts(&self, group: &Group, done: usize, now: usize) -> bool {
         let removed = group.excluded & self.rules.removing();
         let settled = self.settled.is_none_or(|(depth, from)| now != depth || group.hits.end > from);
         settled && (removed == 0 || !self.rules.forbids(removed, done, now))
@@ -204,7 +207,7 @@ impl Search<'_> {
     }
 
     /// Whether an attempt that has done `done` steps, and does none here, ends.
-    fn stays_not(&self, group: &Group, done: usize) -> bool {
+    pub(super) fn stays_not(&self, group: &Group, done: usize) -> bool {
         self.forbids(group, done, done) || self.repeats(group, done) || self.must_take(group, done)
     }
 
@@ -213,6 +216,9 @@ impl Search<'_> {
         work.attempt.clear();
         if best.depth == 0 {
             return;
+        }
+        if let Some(chart) = &self.rules.chart {
+            return self.trace_on(chart, best, work);
         }
         let search = Search { hits: self.between(best), ..*self };
         let mut groups = std::mem::take(&mut work.groups);
@@ -236,14 +242,14 @@ impl Search<'_> {
     }
 
     /// The hits from the first instant of an attempt to its last.
-    fn between(&self, best: Best) -> Range<usize> {
+    pub(super) fn between(&self, best: Best) -> Range<usize> {
         let (first, last) = (self.trail.moment(best.first), self.trail.moment(best.last));
         let back = (self.hits.start..best.first).rev().take_while(|&at| self.trail.moment(at) == first).count();
         let on = (best.last..self.hits.end).take_while(|&at| self.trail.moment(at) == last).count();
         best.first - back..best.last + on
     }
 
-    fn groups(&self, groups: &mut Vec<Group>) {
+    pub(super) fn groups(&self, groups: &mut Vec<Group>) {
         groups.clear();
         let mut at = self.hits.start;
         while at < self.hits.end {

@@ -1,6 +1,7 @@
 //! What an attempt sees of a journey.
 
 use super::super::step::Hit;
+use super::SKIPPED;
 
 /// The events of a journey that matter to a funnel, in the order in which they may be used, and beside them what only some funnels ask
 /// for: an empty column stands for the usual.
@@ -60,6 +61,11 @@ impl Trail {
         self.by_clock = false;
     }
 
+    /// The events of an attempt, by its hits.
+    pub(super) fn attempt<'t>(&'t self, hits: &'t [u32]) -> impl Iterator<Item = Hit> + use<'t> {
+        hits.iter().map(|&at| if at == SKIPPED { Hit::SKIPPED } else { self.hits[at as usize] })
+    }
+
     #[inline]
     pub(super) fn clock(&self, at: usize) -> i64 {
         self.clocks.get(at).copied().unwrap_or(self.hits[at].time)
@@ -76,9 +82,9 @@ impl Trail {
         if self.by_clock { self.clock(at) } else { self.hits[at].time }
     }
 
-    /// The moments of some hits.
+    /// The moments of the hits of an attempt; that of a step left out is later than all.
     pub(super) fn moments<'t>(&'t self, hits: &'t [u32]) -> impl Iterator<Item = i64> + use<'t> {
-        hits.iter().map(|&at| self.moment(at as usize))
+        hits.iter().map(|&at| if at == SKIPPED { i64::MAX } else { self.moment(at as usize) })
     }
 
     /// Replaces `into` by the hits at `places`, of which only those that `holds` may fill or repeat steps.

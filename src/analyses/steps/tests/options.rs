@@ -38,6 +38,7 @@ fn plan(options: &Options, each_value: bool) -> (Plan, Order) {
             exhaustive::OnRepeat::EndLast => OnRepeat::EndLast,
         },
         exclusions: options.exclusions.iter().map(exclusion).collect(),
+        chart: None,
     };
     let entry = match options.entry {
         exhaustive::Entry::Best => Entry::Best,
