@@ -215,3 +215,6 @@ fn any_order_and_open() {
     assert_eq!(found, [(true, false), (true, false), (true, true), (true, false)]);
     assert_eq!(open(&options, &[]), [(false, false); 4]);
 }
+
+#[path = "tests/kinds.rs"]
+mod kinds;
