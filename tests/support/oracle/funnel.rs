@@ -1,5 +1,10 @@
 //! Section 4, the funnel with options: every attempt is listed, those against a rule are struck out, and of the rest
 //! the best is taken.
+//!
+//! Readings that the definitions leave open:
+//! - Inside of a block nothing comes before anything: `increasing` is about the way to its earliest event and from its last, and under
+//!   `Ties::Step` its members stand at one step.
+//! - What stops an open attempt (`Each`) is the first excluding event after its last event, be that one of an optional step.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

@@ -115,6 +115,7 @@ fn optional_steps_behind_the_last_required_one() {
     assert_eq!(one("A > B > C? > D", "A@0 B@1 A@2 B@3 C@4"), "0 1 4 -");
     let window = |width| asked("A > B? > C", Any).with(|options| options.window = Window::Time(width));
     assert_eq!([1, 2].map(|width| window(width).one("A@0 B@2")), ["0 - -", "0 1 -"], "inside of the window");
+    assert_eq!(window(2).one("A@0 A@5 B@6"), "0 - -", "an attempt with B is no deeper than the first A alone");
     assert_eq!(one("A >[1] B? > C", "A@0 B@2"), "0 - -", "within its hop");
     assert_eq!(one("A >> B? > C", "A@0 X@1 B@2"), "0 - -");
 }
