@@ -149,6 +149,13 @@ impl Rules {
         self.chart.as_ref().map_or(self.steps, Chart::slots)
     }
 
+    /// Lets each hit count as the step that its first slot belongs to.
+    pub fn count_steps(&self, hits: &mut [Hit]) {
+        if let Some(chart) = &self.chart {
+            hits.iter_mut().filter(|hit| hit.fits()).for_each(|hit| hit.counts_as = chart.step_of(hit.counts_as));
+        }
+    }
+
     /// Whether a step, from 1, may be left out.
     pub fn is_optional(&self, step: usize) -> bool {
         self.chart.as_ref().is_some_and(|chart| chart.is_optional(step))
@@ -175,7 +182,11 @@ impl Rules {
             let (first, last) = (trail.moment(attempt[0] as usize), trail.moment(attempt[depth - 1] as usize));
             (Reverse(depth), last, Reverse(first), Reverse(filled))
         };
-        key(a).cmp(&key(b)).then_with(|| trail.moments(a).cmp(trail.moments(b))).then_with(|| a.cmp(b))
+        let moments = || match self.ties {
+            Ties::Any => trail.moments(a).cmp(trail.moments(b)),
+            Ties::Arrival => Ordering::Equal,
+        };
+        key(a).cmp(&key(b)).then_with(moments).then_with(|| a.cmp(b))
     }
 
     #[inline]

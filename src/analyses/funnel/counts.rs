@@ -158,12 +158,12 @@ impl FunnelCounts {
         // A journey may have several attempts: they are no part of the journeys.
         let journeys = if matches!(funnel.count, Count::Attempts | Count::Held) { 0 } else { self.journeys };
         let rows = steps.map(|(at, (step, name))| {
+            if rules.is_optional(at + 1) {
+                return Ok(step.finish_alone(name));
+            }
             let next = required.iter().find(|&&next| next > at);
             let neighbours = [required.iter().rfind(|&&previous| previous < at), next].map(|step| step.copied());
             let mut row = step.finish(name, at, neighbours, &entered, &continued, journeys)?;
-            if rules.is_optional(at + 1) {
-                row.leave_out();
-            }
             if shape == Shape::Open {
                 row.of_first = None;
                 row.from_first = None;
@@ -230,6 +230,24 @@ impl StepCounts {
         self.valued += from.valued;
     }
 
+    /// The row of a step that may be left out: who did it, and what for.
+    fn finish_alone(&self, step: String) -> StepRow {
+        StepRow {
+            step,
+            entered: self.entered,
+            of_first: None,
+            of_previous: None,
+            of_all: None,
+            interval: None,
+            dropped: None,
+            continued: None,
+            from_previous: None,
+            from_first: None,
+            value: (self.valued > 0).then_some(self.value),
+            dropped_next: None,
+        }
+    }
+
     /// The row of step number `at`, from 0; `neighbours` are the steps before and behind it that cannot be left out, `entered` and
     /// `continued` the counts of all steps.
     fn finish(
@@ -243,21 +261,18 @@ impl StepCounts {
     ) -> Result<StepRow> {
         let of = |whole| rate(self.entered, whole);
         let [previous, next] = neighbours;
+        let alone = self.finish_alone(step);
         let from_previous = self.from_previous.summary(90)?;
         let from_first = if at == 1 { from_previous } else { self.from_first.summary(90)? };
         Ok(StepRow {
-            step,
-            entered: self.entered,
             of_first: of(entered[0]),
             of_previous: previous.map_or(of(entered[0]), |previous| rate(continued[at], entered[previous])),
             of_all: of(journeys),
             interval: wilson(self.entered, journeys),
             dropped: Some(self.entered - next.map_or(self.entered, |next| continued[next])),
-            continued: None,
             from_previous,
             from_first,
-            value: (self.valued > 0).then_some(self.value),
-            dropped_next: None,
+            ..alone
         })
     }
 }

@@ -245,6 +245,7 @@ impl Follow {
             let outside = trail.hits.iter_mut().filter(|hit| !entered.contains(&hit.time));
             outside.for_each(|hit| hit.mask &= !1);
         }
+        self.plan.rules.count_steps(&mut trail.hits);
         trail.arrange(self.order, journey.times());
         if let Some(rule) = self.sessions {
             sessions.clear();

@@ -59,14 +59,6 @@ pub struct StepRow {
     pub dropped_next: Option<Vec<Next>>,
 }
 
-impl StepRow {
-    /// Leaves of the row what a step has that may be left out: who entered it.
-    pub(super) fn leave_out(&mut self) {
-        (self.of_first, self.of_previous, self.of_all, self.interval) = (None, None, None, None);
-        (self.from_previous, self.from_first, self.dropped) = (None, None, None);
-    }
-}
-
 impl Report for FunnelReport {
     fn title(&self) -> String {
         self.title.clone()

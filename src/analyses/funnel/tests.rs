@@ -1,4 +1,5 @@
 mod explain;
+mod kinds;
 mod options;
 use std::collections::BTreeSet;
 

@@ -197,6 +197,16 @@ impl Chart {
         from + 1..self.ends.get(step + more).copied().unwrap_or(self.states.len())
     }
 
+    /// The states that come after one in the same block, and perhaps some that cannot be reached.
+    pub fn states_inside(&self, from: usize) -> Range<usize> {
+        from + 1..self.ends[self.states[from].step]
+    }
+
+    /// The step, from 0, of a slot.
+    pub fn step_of(&self, slot: u8) -> u8 {
+        self.steps.iter().position(|slots| slots.mask >> slot & 1 != 0).map_or(slot, |step| step as u8)
+    }
+
     /// How many steps an attempt gets past at most for which the slots of `mask` alone can be filled.
     pub fn most(&self, mask: u64) -> usize {
         let reached = |step: &usize| {

@@ -112,6 +112,40 @@ fn limits_make_long_journeys_no_trap() {
 }
 
 #[test]
+fn optional_steps_and_blocks_make_long_journeys_no_trap() {
+    let events: Vec<String> = (0..100_000).map(|n| format!("{}@{n}", ["A", "B", "C"][n % 3])).collect();
+    let events = visitor("v", &events.join(" "));
+    let work = &mut Work::default();
+    let kinds: Vec<Kind> =
+        (0..20).map(|n| if n % 2 == 1 && n < 19 { Kind::Optional } else { Kind::Required }).collect();
+    let rules = Rules { steps: 20, chart: Chart::new(&kinds), ..Rules::default() };
+    let trail = Trail { hits: hits(&events, &steps(&["ABC"; 20].join(" "))), ..Trail::default() };
+    // The first events do what must be done, and leave none for the rest.
+    let required = [0].into_iter().chain((1..10).flat_map(|n| [SKIPPED, n])).chain([10]);
+    assert_eq!(rules.attempt(&trail, work), required.collect::<Vec<_>>());
+    // Two members of the block never come.
+    let rules =
+        Rules { steps: 3, chart: Chart::new(&[Kind::Required, Kind::Block(8), Kind::Required]), ..Rules::default() };
+    let block = steps(&format!("ABC {} D D", ["ABC"; 7].join(" ")));
+    assert_eq!(attempt(&rules, &events, &block, work), [0]);
+    let crowd: Vec<String> = (0..20_000).map(|n| format!("{}@7", ["A", "B"][n % 2])).collect();
+    let crowd = visitor("v", &crowd.join(" "));
+    let rules = Rules {
+        steps: 6,
+        chart: Chart::new(&[
+            Kind::Required,
+            Kind::Optional,
+            Kind::Block(4),
+            Kind::Optional,
+            Kind::Optional,
+            Kind::Required,
+        ]),
+        ..Rules::default()
+    };
+    assert_eq!(attempt(&rules, &crowd, &steps(&["AB"; 9].join(" ")), work), [0, 1, 5, 6, 7, 8]);
+}
+
+#[test]
 fn a_crowd_in_one_instant_is_no_trap() {
     let events: Vec<String> = (0..20_000).map(|n| format!("{}@7", ["A", "B"][n % 2])).collect();
     let twelve = ["AB"; 12].join(" ");

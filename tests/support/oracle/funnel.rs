@@ -467,13 +467,15 @@ impl<'a> Ranked<'a> {
 
     /// The greatest depth; of those the earliest last required event; of those the latest first; of those the most
     /// optional steps; of those the earliest second, then third …, where any event is earlier than none; of those the
-    /// lowest ranks. With a window of events the ranks are the times.
+    /// lowest ranks. With a window of events the ranks are the times. Where equal times have an order, the ranks alone
+    /// say which of two events of a step is the earlier.
     fn best<'b>(&self, attempts: impl Iterator<Item = &'b Attempt>) -> Option<Attempt> {
         let moment = |x: usize| if matches!(self.options.window, Window::Events(_)) { x as i64 } else { self.time(x) };
         let best = attempts.min_by_key(|attempt| {
             let events: Vec<Option<usize>> = (0..self.kinds.len()).map(|step| attempt.event(step)).collect();
             let filled = events.iter().flatten().count();
-            let moments: Vec<(bool, Option<i64>)> = events.iter().map(|x| (x.is_none(), x.map(moment))).collect();
+            let earlier = |x: usize| if self.options.ties == Ties::Any { moment(x) } else { x as i64 };
+            let moments: Vec<(bool, Option<i64>)> = events.iter().map(|x| (x.is_none(), x.map(earlier))).collect();
             let ends = (moment(self.last_required(attempt)), Reverse(moment(attempt.first())));
             (Reverse(self.depth(attempt)), ends, Reverse(filled), moments, events)
         });

@@ -13,10 +13,10 @@ use crate::testing::oracle::funnel::{
 use crate::testing::oracle::{self, Event, Hop, Step};
 use crate::testing::{ask, check_laws, logs};
 
-const SECOND: i64 = 1_000_000;
+pub(super) const SECOND: i64 = 1_000_000;
 
 /// What `A > B > C` means without options, but for its window.
-fn plain() -> Options {
+pub(super) fn plain() -> Options {
     Options {
         steps: ["A", "B", "C"].map(|name| Step::Any(vec![name.into()])).to_vec(),
         hops: vec![Hop::Eventually; 2],
@@ -33,7 +33,7 @@ fn plain() -> Options {
     }
 }
 
-fn without(what: &str, from: usize, to: usize, effect: Effect) -> Exclusion {
+pub(super) fn without(what: &str, from: usize, to: usize, effect: Effect) -> Exclusion {
     Exclusion { what: Step::Any(vec![what.into()]), from, to, effect }
 }
 
@@ -104,7 +104,7 @@ fn cases() -> Vec<(&'static str, Options)> {
     ]
 }
 
-fn question(text: &str, shared: Value) -> Box<dyn Question> {
+pub(super) fn question(text: &str, shared: Value) -> Box<dyn Question> {
     let mut table: toml::Table = text.parse().unwrap();
     table.entry("steps").or_insert("A > B > C".into());
     table.entry("window").or_insert("20s".into());

@@ -8,8 +8,8 @@ use super::*;
 use crate::testing::Event;
 
 /// What the core makes of options: the plan, and the trail of a journey.
-fn plan(options: &Options, each_value: bool) -> (Plan, Order) {
-    let steps = options.steps.len();
+fn plan(options: &Options, kinds: &[exhaustive::Kind], each_value: bool) -> (Plan, Order) {
+    let steps = kinds.len();
     let direct = |hop: &Hop| *hop == Hop::Directly;
     let exclusion = |exclusion: &Exclusion| Between {
         from: exclusion.from,
@@ -38,7 +38,7 @@ fn plan(options: &Options, each_value: bool) -> (Plan, Order) {
             exhaustive::OnRepeat::EndLast => OnRepeat::EndLast,
         },
         exclusions: options.exclusions.iter().map(exclusion).collect(),
-        chart: None,
+        chart: Chart::new(&kinds.iter().copied().map(kind).collect::<Vec<_>>()),
     };
     let entry = match options.entry {
         exhaustive::Entry::Best => Entry::Best,
@@ -59,7 +59,15 @@ fn plan(options: &Options, each_value: bool) -> (Plan, Order) {
     (Plan { rules, entry, hold, each_value }, order)
 }
 
-fn trail(options: &Options, order: Order, journey: &[Event], sessions: &[usize]) -> Trail {
+fn kind(kind: exhaustive::Kind) -> Kind {
+    match kind {
+        exhaustive::Kind::Required => Kind::Required,
+        exhaustive::Kind::Optional => Kind::Optional,
+        exhaustive::Kind::Block(members) => Kind::Block(members),
+    }
+}
+
+fn trail(options: &Options, rules: &Rules, order: Order, journey: &[Event], sessions: &[usize]) -> Trail {
     let mut trail = Trail::default();
     for (at, event) in journey.iter().enumerate() {
         let bits =
@@ -70,6 +78,7 @@ fn trail(options: &Options, order: Order, journey: &[Event], sessions: &[usize])
             trail.hits.push(Hit { excluded: excluded as u16, ..Hit::new(event.time, mask, at) });
         }
     }
+    rules.count_steps(&mut trail.hits);
     let times: Vec<i64> = journey.iter().map(|event| event.time).collect();
     trail.arrange(order, &times);
     if matches!(options.window, Window::Sessions(_)) {
@@ -85,6 +94,22 @@ fn trail(options: &Options, order: Order, journey: &[Event], sessions: &[usize])
     trail
 }
 
+/// The events of each attempt by place; none for a step that is left out.
+fn found_of_kinds(
+    options: &Options,
+    kinds: &[exhaustive::Kind],
+    each_value: bool,
+    (journey, sessions): (&[Event], &[usize]),
+    scratch: &mut Attempts,
+) -> Vec<Vec<Option<usize>>> {
+    let (plan, order) = plan(options, kinds, each_value);
+    let mut trail = trail(options, &plan.rules, order, journey, sessions);
+    let mut found = Vec::new();
+    let place = |hit: &Hit| (!hit.is_skipped()).then_some(hit.at as usize);
+    plan.attempts(&mut trail, scratch, |attempt| found.push(attempt.iter().map(place).collect()));
+    found
+}
+
 fn found(
     options: &Options,
     each_value: bool,
@@ -92,11 +117,9 @@ fn found(
     sessions: &[usize],
     scratch: &mut Attempts,
 ) -> Vec<Vec<usize>> {
-    let (plan, order) = plan(options, each_value);
-    let mut trail = trail(options, order, journey, sessions);
-    let mut found = Vec::new();
-    plan.attempts(&mut trail, scratch, |attempt| found.push(attempt.iter().map(|hit| hit.at as usize).collect()));
-    found
+    let kinds = vec![exhaustive::Kind::Required; options.steps.len()];
+    let found = found_of_kinds(options, &kinds, each_value, (journey, sessions), scratch);
+    found.into_iter().map(|attempt| attempt.into_iter().flatten().collect()).collect()
 }
 
 fn journeys() -> impl Strategy<Value = (Vec<Event>, Vec<usize>)> {
@@ -201,8 +224,66 @@ fn some_options() -> impl Strategy<Value = Options> {
     )
 }
 
+/// The same with steps that may be left out, and blocks.
+fn some_kinds() -> impl Strategy<Value = (Options, Vec<exhaustive::Kind>)> {
+    let kind = prop::sample::select(vec![
+        exhaustive::Kind::Required,
+        exhaustive::Kind::Optional,
+        exhaustive::Kind::Optional,
+        exhaustive::Kind::Block(2),
+        exhaustive::Kind::Block(3),
+    ]);
+    let names = prop::sample::select(vec!["A", "B", "C", "AB", "BC", "ABC", "CX"]);
+    let steps = prop::collection::vec(names, 5 * 3);
+    (some_options(), prop::collection::vec(kind, 5), steps).prop_map(|(mut options, mut kinds, mut steps)| {
+        let count = options.steps.len();
+        kinds.truncate(count);
+        kinds[0] = exhaustive::Kind::Required;
+        if kinds[count - 1] == exhaustive::Kind::Optional {
+            kinds[count - 1] = exhaustive::Kind::Required;
+        }
+        let slots = |kind: &exhaustive::Kind| if let exhaustive::Kind::Block(members) = kind { *members } else { 1 };
+        steps.truncate(kinds.iter().map(slots).sum());
+        options.steps = steps.into_iter().map(step).collect();
+        let optional = |step: usize| kinds[step - 1] == exhaustive::Kind::Optional;
+        options.exclusions.retain(|exclusion| !optional(exclusion.from) && !optional(exclusion.to));
+        (options.reuse, options.on_repeat) = (false, exhaustive::OnRepeat::Ignore);
+        (options, kinds)
+    })
+}
+
+fn expected(found: Vec<exhaustive::Found>) -> Vec<Vec<Option<usize>>> {
+    let trimmed = |found: exhaustive::Found| {
+        let filled = found.events.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        found.events[..filled].to_vec()
+    };
+    found.into_iter().map(trimmed).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40_000))]
+
+    #[test]
+    fn optional_steps_and_blocks_equal_exhaustive_search((journey, sessions) in journeys(), (options, kinds) in some_kinds()) {
+        let mut scratch = Attempts::default();
+        let found = found_of_kinds(&options, &kinds, false, (&journey, &sessions), &mut scratch);
+        prop_assert_eq!(found, expected(exhaustive::reported_of_kinds(&options, &kinds, &journey, &sessions)));
+    }
+
+    #[test]
+    fn each_held_value_has_its_own_attempt_with_optional_steps((journey, sessions) in journeys(), (mut options, kinds) in some_kinds(), missing in any::<bool>()) {
+        options.hold = Some(if missing { Missing::Match } else { Missing::Never });
+        if matches!(options.entry, exhaustive::Entry::Each | exhaustive::Entry::All) {
+            options.entry = exhaustive::Entry::Best;
+        }
+        let mut scratch = Attempts::default();
+        let by_held = exhaustive::reported_of_kinds_by_held(&options, &kinds, &journey, &sessions);
+        let mut expected = expected(by_held.into_iter().map(|(_, found)| found).collect());
+        let mut found = found_of_kinds(&options, &kinds, true, (&journey, &sessions), &mut scratch);
+        found.sort();
+        expected.sort();
+        prop_assert_eq!(found, expected);
+    }
 
     #[test]
     fn all_options_equal_exhaustive_search((journey, sessions) in journeys(), options in some_options()) {

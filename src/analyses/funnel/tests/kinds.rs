@@ -1,0 +1,171 @@
+//! Steps that may be left out and blocks, as they are written.
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::FunnelSpec;
+use super::options::{SECOND, plain, question, without};
+use super::{common, entered};
+use crate::analyses::Spec;
+use crate::testing::oracle::funnel::{Effect, Entry, Kind, Options, Ties, Window, reported_of_kinds};
+use crate::testing::oracle::{self, Event, Hop, Step};
+use crate::testing::{ask, check_laws, logs, visitor};
+
+const BLOCK: &str = "A > (B & C) > D";
+const OPTIONAL: &str = "A > B? > C? > D";
+
+fn steps(names: &[&str]) -> Vec<Step> {
+    names.iter().map(|names| Step::Any(names.chars().map(String::from).collect())).collect()
+}
+
+/// A funnel as written in a job file, and what it means.
+fn cases() -> Vec<(String, Options, Vec<Kind>)> {
+    let optional = [Kind::Required, Kind::Optional, Kind::Optional, Kind::Required];
+    let block = [Kind::Required, Kind::Block(2), Kind::Required];
+    let four = || Options { steps: steps(&["A", "B", "C", "D"]), ..plain() };
+    let of_optional = || Options { hops: vec![Hop::Eventually; 3], limits: vec![None; 3], ..four() };
+    let direct =
+        Options { hops: vec![Hop::Directly, Hop::Eventually, Hop::Directly], ties: Ties::Arrival, ..of_optional() };
+    let limits =
+        Options { limits: vec![Some(SECOND), Some(SECOND), Some(2 * SECOND)], window: Window::None, ..of_optional() };
+    let stop = vec![without("B", 1, 4, Effect::Stop)];
+    let removed = vec![without("page_view", 1, 2, Effect::Remove)];
+    let with = |steps: &str, rest: &str| format!("steps = '{steps}'\n{rest}");
+    vec![
+        (with(OPTIONAL, ""), of_optional(), optional.to_vec()),
+        (with("A >> B? > C? >> D", ""), direct, optional.to_vec()),
+        (with("A >[1s] B? >[1s] C? >[2s] D", "window = 'none'"), limits, optional.to_vec()),
+        (with(OPTIONAL, "entry = 'each'"), Options { entry: Entry::Each, ..of_optional() }, optional.to_vec()),
+        (
+            with("A > C? > C? > D", "exclude = ['B']"),
+            Options { steps: steps(&["A", "C", "C", "D"]), exclusions: stop, ..of_optional() },
+            optional.to_vec(),
+        ),
+        (with(BLOCK, ""), four(), block.to_vec()),
+        (
+            with("A > ((A | B) & B) > (B | C)", "window = '2 sessions'"),
+            Options { steps: steps(&["A", "AB", "B", "BC"]), window: Window::Sessions(2), ..plain() },
+            block.to_vec(),
+        ),
+        (
+            with(BLOCK, "exclude = ['page_view@1-2']\nexclude_effect = 'remove'"),
+            Options { exclusions: removed, ..four() },
+            block.to_vec(),
+        ),
+        (
+            with(BLOCK, "times = 'increasing'\nentry = 'last'"),
+            Options { increasing: true, entry: Entry::Last, ..four() },
+            block.to_vec(),
+        ),
+    ]
+}
+
+/// For each step the events of those who did it and, of those who did the whole, the time from the first step to the last.
+fn expected(options: &Options, kinds: &[Kind], log: &[Event]) -> (Vec<u64>, i64) {
+    let mut reached = vec![0; kinds.len()];
+    let mut sum = 0;
+    for journey in oracle::order(log).into_values() {
+        let sessions = oracle::sessions(&journey, 5 * SECOND, oracle::Edge::Exceeds);
+        let numbers: Vec<usize> =
+            sessions.iter().enumerate().flat_map(|(number, session)| vec![number; session.len()]).collect();
+        for found in reported_of_kinds(options, kinds, &journey, &numbers) {
+            found.events.iter().zip(&mut reached).for_each(|(event, count)| *count += u64::from(event.is_some()));
+            let whole = found.events[0].zip(found.events[kinds.len() - 1]);
+            sum += whole.map_or(0, |(first, last)| journey[last].time - journey[first].time);
+        }
+    }
+    (reached, sum)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn optional_steps_and_blocks_mean_what_the_oracle_says(log in logs()) {
+        for (text, options, kinds) in cases() {
+            let (report, _) = ask(&*question(&text, json!({"timeout": "5s"})), &log);
+            let (reached, sum) = expected(&options, &kinds, &log);
+            prop_assert_eq!(entered(&report), reached.clone(), "{}", text);
+            let last = reached.len() - 1;
+            let mean = report["steps"][last]["time_from_first_s"]["mean"].as_f64().unwrap_or(0.0);
+            prop_assert!((mean * reached[last] as f64 - sum as f64 / 1e6).abs() < 1e-6, "{}", text);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_laws_hold_with_optional_steps_and_blocks(log in logs()) {
+        for (text, ..) in cases() {
+            check_laws(&*question(&text, json!({"timeout": "5s", "by": ["device"]})), &log);
+        }
+    }
+
+    #[test]
+    fn an_optional_step_changes_nothing_of_the_others(log in logs()) {
+        let (with, _) = ask(&*question("steps = 'A > B? > C > D? > A'", json!({})), &log);
+        let (without, _) = ask(&*question("steps = 'A > C > A'", json!({})), &log);
+        for (of, step) in [(0, 0), (2, 1), (4, 2)] {
+            prop_assert_eq!(&with["steps"][of], &without["steps"][step]);
+        }
+    }
+}
+
+#[test]
+fn what_is_reported_of_a_step_that_may_be_left_out() {
+    let mut log = visitor("1", "A@0 B@1 C@2");
+    log.extend(visitor("2", "A@0 C@4"));
+    log.extend(visitor("3", "A@0 B@1"));
+    let (report, _) = ask(&*question("steps = 'A > B? > C'\ntrend = 'day'\ndropped_next = 5", json!({})), &log);
+    assert_eq!(entered(&report), [3, 2, 2]);
+    let (first, optional, last) = (&report["steps"][0], &report["steps"][1], &report["steps"][2]);
+    assert_eq!(first["dropped"], 1, "of those who came no further than A, B or not");
+    assert_eq!(first["dropped_next"], json!([{"node": "B", "count": 1}]), "what came behind A");
+    let unknown = ["of_first", "of_previous", "of_all", "dropped", "time_from_previous_s", "time_from_first_s"];
+    assert!(unknown.iter().all(|key| optional[key] == Value::Null), "{optional}");
+    assert_eq!(optional["dropped_next"], json!([]));
+    assert_eq!(last["of_previous"].as_f64(), Some(2.0 / 3.0), "of A");
+    assert_eq!(last["time_from_previous_s"]["mean"], 3.0, "from A");
+    assert_eq!(report["trend"][0]["steps"], json!([3, 2, 2]));
+}
+
+#[test]
+fn a_block_is_one_row_at_its_last_event() {
+    let mut log = visitor("1", "A@0 C@1 B@3 D@4");
+    log.extend(visitor("2", "A@0 B@1 D@2"));
+    let (report, _) = ask(&*question("steps = 'A > (B & C) > D'\nexplain = '1'", json!({})), &log);
+    assert_eq!(entered(&report), [2, 1, 1]);
+    assert_eq!(report["steps"][1]["step"], "(B & C)");
+    assert_eq!(report["steps"][1]["time_from_previous_s"]["mean"], 3.0);
+    let rows = report["explain"].as_array().unwrap().iter();
+    let fills: Vec<Value> = rows.map(|row| json!([row["fits"], row["fills"]])).collect();
+    assert_eq!(fills, [json!(["A", 1]), json!(["C", null]), json!(["B", 2]), json!(["D", 3])]);
+}
+
+#[test]
+fn what_optional_steps_and_blocks_cannot_do_is_refused() {
+    let many = format!("A > {} > B", ["(a & b & c & d & e & f)"; 3].join(" > "));
+    for (text, reason) in [
+        ("steps = 'A? > B'", "the first and the last step cannot be left out"),
+        ("steps = 'A > B?'", "the first and the last step cannot be left out"),
+        ("steps = '(A & B) > C'", "not at a block"),
+        (&format!("steps = '{many}'"), "at most 16 members, not 18"),
+        ("steps = 'A > B? > C'\nopen = true", "in order that is entered at the first one"),
+        ("steps = 'A > (B & C)'\norder = 'any'", "in order that is entered at the first one"),
+        ("steps = 'A > B? > C'\nreuse = true", "need an event each"),
+        ("steps = 'A > B? > C'\non_repeat = 'end_any'", "when they are repeated"),
+        ("steps = 'A > B? > C'\nexclude = ['D@1-2']", "an exclusion lies between others"),
+        ("exclude = ['(D & E)']", "cannot be a block"),
+        ("exclude = ['D?']", "cannot be optional"),
+    ] {
+        let mut table: toml::Table = text.parse().unwrap();
+        table.entry("steps").or_insert("A > B > C".into());
+        let spec = FunnelSpec::deserialize(table).unwrap();
+        let error =
+            spec.resolve(common(json!({})).resolve(false).unwrap()).err().unwrap_or_else(|| panic!("{text} is fine"));
+        assert!(error.to_string().contains(reason) && error.advice().is_some(), "{text}: {error}");
+    }
+}
