@@ -47,7 +47,7 @@ pub use window::Window;
 #[command(next_help_heading = "Question")]
 pub struct FunnelSpec {
     /// The steps: names of events, /globs of pages, node(NAME), alternatives (a | b), first(STEP) for the visitor's first one in the
-    /// log, conditions purchase{value > 0}; `>` is eventually, `>>` is directly next, `>[10m]` and `>>[10m]` within this time of the
+    /// log, conditions purchase{value > 0}, STEP? may be left out, (a & b) in any order; `>` is eventually, `>>` is directly next, `>[10m]` and `>>[10m]` within this time of the
     /// step before
     #[arg(long, value_name = "STEPS")]
     pub steps: Option<StepsSpec>,

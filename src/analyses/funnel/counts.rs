@@ -162,7 +162,7 @@ impl FunnelCounts {
                 return Ok(step.finish_alone(name));
             }
             let next = required.iter().find(|&&next| next > at);
-            let neighbours = [required.iter().rfind(|&&previous| previous < at), next].map(|step| step.copied());
+            let neighbours = [required.iter().rfind(|&&previous| previous < at), next].map(Option::<&usize>::copied);
             let mut row = step.finish(name, at, neighbours, &entered, &continued, journeys)?;
             if shape == Shape::Open {
                 row.of_first = None;

@@ -118,8 +118,7 @@ impl<'a> Parser<'a> {
     fn member(&mut self) -> Result<Step> {
         self.rest();
         let start = self.at;
-        let mut step = Step::default();
-        step.first = self.eat_first();
+        let mut step = Step { first: self.eat_first(), ..Step::default() };
         if !step.first && self.eat("(") {
             if self.rest().starts_with('(') || self.is_first() {
                 let member = self.member()?;
