@@ -24,6 +24,7 @@
 pub mod analyses;
 pub mod budget;
 pub mod cli;
+pub mod contrast;
 pub mod counts;
 pub mod dictionary;
 pub mod durations;

@@ -5,9 +5,11 @@ pub fn rate(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// The Wilson 95 % interval of `part` ÷ `whole` (Wilson 1927; z = 1.959964).
+/// How many standard errors a 95 % interval reaches to either side.
+pub const Z: f64 = 1.959_963_984_540_054;
+
+/// The Wilson 95 % interval of `part` ÷ `whole` (Wilson 1927).
 pub fn wilson(part: u64, whole: u64) -> Option<[f64; 2]> {
-    const Z: f64 = 1.959_963_984_540_054;
     let (n, p) = (whole as f64, rate(part, whole)?);
     let z2 = Z * Z / n;
     let center = (p + z2 / 2.0) / (1.0 + z2);

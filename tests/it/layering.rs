@@ -8,8 +8,20 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// What every file may name.
-const VOCABULARY: [&str; 11] =
-    ["error", "ids", "dictionary", "counts", "frame", "budget", "units", "durations", "rates", "spill", "sync"];
+const VOCABULARY: [&str; 12] = [
+    "error",
+    "ids",
+    "dictionary",
+    "counts",
+    "frame",
+    "budget",
+    "units",
+    "durations",
+    "rates",
+    "contrast",
+    "spill",
+    "sync",
+];
 
 /// What the files of a module may name beside the vocabulary and their own module.
 const EDGES: [(&str, &[&str]); 8] = [
