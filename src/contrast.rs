@@ -60,7 +60,8 @@ impl Contrast {
         let ([a_low, a_high], [b_low, b_high]) =
             (wilson(self.a.part, self.a.whole)?, wilson(self.b.part, self.b.whole)?);
         let apart = |a: f64, b: f64| (a * a + b * b).sqrt();
-        Some([(b - a) - apart(a_high - a, b - b_low), (b - a) + apart(a - a_low, b_high - b)])
+        let (below, above) = (apart(a_high - a, b - b_low), apart(a - a_low, b_high - b));
+        Some([(b - a - below).max(-1.0), (b - a + above).min(1.0)])
     }
 
     /// How often chance alone makes shares of one and the same rate differ at least so much, to either side: by the z test with the

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 
 use super::periods::{Period, local};
 use super::{Bounce, Conventions};
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Names, Needs, PageViews};
@@ -68,6 +69,21 @@ impl Fact {
             Fact::Week => Period::Week.name(code),
             Fact::Month => Period::Month.name(code),
         }
+    }
+
+    /// The code of a value. Of pages only those that the log has are known.
+    fn read(self, value: &str, names: &Names) -> Option<Code> {
+        let number = |number: Option<usize>| number.map(|number| number as Code);
+        let code = match self {
+            Fact::EntryPage | Fact::ExitPage => names.pages.code(value),
+            Fact::SessionNumber | Fact::Hour => value.parse().ok(),
+            Fact::NewOrReturning => number(["new", "returning"].iter().position(|known| *known == value)),
+            Fact::Weekday => number(WEEKDAYS.iter().position(|known| *known == value)),
+            Fact::Day => Period::Day.read(value),
+            Fact::Week => Period::Week.read(value),
+            Fact::Month => Period::Month.read(value),
+        };
+        code.filter(|&code| self.value(code, names) == value)
     }
 }
 
@@ -229,6 +245,32 @@ impl By {
         let mut places = 0..values.len();
         let at = if last { places.rfind(lends) } else { places.find(lends) };
         at.map_or(MISSING, |at| values[at])
+    }
+
+    /// The code of a value: nothing if the log has no such value.
+    ///
+    /// # Errors
+    /// If no log could have it.
+    pub fn code_of(&self, value: &str, names: &Names) -> Result<Option<Code>> {
+        match self.lender {
+            Lender::First(dimension) | Lender::Last(dimension) => Ok(names.dimension_names(dimension).code(value)),
+            Lender::Fact(fact) => match fact.read(value, names) {
+                None if !fact.of_pages() => {
+                    let reason = format!("{} is never {value:?}", self.name);
+                    Err(Error::question(reason)
+                        .hint(format!("its values are written as --by {} shows them", self.name)))
+                }
+                code => Ok(code),
+            },
+        }
+    }
+
+    /// All values that the log has, if it is no fact that is a number or a date.
+    pub fn known<'a>(&self, names: &'a Names) -> Option<&'a Dictionary> {
+        match self.lender {
+            Lender::First(dimension) | Lender::Last(dimension) => Some(names.dimension_names(dimension)),
+            Lender::Fact(fact) => fact.of_pages().then_some(&names.pages),
+        }
     }
 
     /// The value of a code, and its rank: values are shown by rank, then by their bytes.

@@ -1,6 +1,7 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
 mod bound;
+mod compare;
 mod counts;
 mod dropped;
 mod explain;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain, one_or_many};
+use super::compare::Compare;
 pub use super::next::Next;
 use super::periods::Period;
 use super::step::{Hop, HopKind, Matcher, Step, StepsSpec};
@@ -31,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::journeys::{DAY, Names, Needs, instant};
 use crate::units::{Span, Top};
 use bound::BoundFunnel;
+use compare::Comparing;
 use dropped::DroppedNext;
 use follow::{Follow, pairs};
 pub use histogram::Bin;
@@ -120,6 +123,11 @@ pub struct FunnelSpec {
     /// Leave out attempts that begin less than one window before the log ends; how many is said
     #[arg(long)]
     pub mature: bool,
+    /// Also two parts of the journeys side by side, and how likely chance alone makes such a difference: DIM=A,B for two values of
+    /// anything that --by takes, or period:A..B for entries in two periods such as 2026-05..2026-06 (repeatable)
+    #[arg(long, value_name = "DIM=A,B")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub compare: Vec<String>,
 }
 
 impl FunnelSpec {
@@ -189,8 +197,10 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             )
             .hint("leave --open, --order any and --count visitors out"));
         }
+        let compare = Compare::parse_all(&self.compare).map_err(|error| error.within("--compare"))?;
+        compare::check(&compare, steps.len(), options.shape, grain)?;
         let (dropped_next, trend, mature, explain) = (self.dropped_next, self.trend, self.mature, self.explain);
-        let shown = Shown { dropped_next, trend, mature, explain };
+        let shown = Shown { dropped_next, trend, mature, explain, compare };
         Ok(Box::new(Funnel { steps, hops, window, options, entered, shown, grain, common }))
     }
 }
@@ -219,6 +229,8 @@ struct Shown {
     mature: bool,
     /// A visitor's events.
     explain: Option<String>,
+    /// Two parts of the journeys each.
+    compare: Vec<Compare>,
 }
 
 /// When the first step must be, as written.
@@ -271,6 +283,7 @@ impl Question for Funnel {
         if let Some(period) = self.shown.trend {
             rules.insert("trend".into(), json!(period));
         }
+        rules.extend(compare::rules(&self.shown.compare, self.steps.len(), self.options.shape));
         if let Some(shown) = self.shown.dropped_next {
             rules.insert("dropped_next".into(), json!(shown));
             // It is of no account here what becomes of repeats.
@@ -295,6 +308,7 @@ impl Question for Funnel {
         let excluded = self.options.exclusions.iter().map(|exclusion| &exclusion.step);
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
         needs.add(Needs::of_dimensions(&self.options.hold));
+        needs.add(Compare::needs(&self.shown.compare));
         if self.shown.dropped_next.is_some() {
             needs.add(Needs::of_nodes(&self.common.nodes));
         }
@@ -366,6 +380,7 @@ impl Question for Funnel {
             explain: self.shown.explain.clone(),
             trend: self.shown.trend.map(|period| Trend { period, zone: names.zone }),
             dropped_next: dropped_next.transpose()?,
+            comparing: Comparing::new(&self.shown.compare, &self.common, names, notes)?,
             steps: self.steps.iter().map(ToString::to_string).collect(),
             slots: slots.iter().map(ToString::to_string).collect(),
             title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),

@@ -20,6 +20,7 @@ use crate::spill::Spill;
 
 pub mod abandonment;
 pub mod common;
+mod compare;
 pub mod conversion;
 pub mod dropoff;
 mod event_names;
@@ -95,6 +96,9 @@ pub trait Analysis: Send + Sync + 'static {
     /// # Errors
     /// If what a partial has on disk cannot be read.
     fn finish(&self, partial: Self::Partial, names: &Names) -> Result<Self::Report>;
+
+    /// Settles what no report can say alone, of those of all segments; the first is that of all journeys.
+    fn settle(&self, _reports: &mut [&mut Self::Report]) {}
 
     /// Bytes that a partial holds, for the memory limit: one that grows must say how much.
     fn bytes(&self, _partial: &Self::Partial) -> usize {

@@ -150,7 +150,7 @@ impl<A: Analysis> Analysis for Segmented<A> {
     fn finish(&self, partial: Self::Partial, names: &Names) -> Result<Self::Report> {
         let Partial { mut total, segments, places } = partial;
         segments.iter().for_each(|segment| self.inner.merge(&mut total, segment.whole.clone()));
-        let total = self.inner.finish(total, names)?;
+        let mut total = self.inner.finish(total, names)?;
         let mut keys: Vec<(Vec<(Code, String)>, u32)> =
             places.iter().map(|(key, &place)| (self.values(key, names), place)).collect();
         keys.sort_unstable();
@@ -161,7 +161,9 @@ impl<A: Analysis> Analysis for Segmented<A> {
             let values = values.into_iter().map(|(_, value)| value).collect();
             Some(self.inner.finish(whole, names).map(|report| (values, report)))
         });
-        let segments = finished.collect::<Result<_>>()?;
+        let mut segments = finished.collect::<Result<Vec<_>>>()?;
+        let parts = segments.iter_mut().map(|(_, report)| report);
+        self.inner.settle(&mut [&mut total].into_iter().chain(parts).collect::<Vec<_>>());
         Ok(SegmentedReport { total, by: self.by.iter().map(|by| by.name.clone()).collect(), segments })
     }
 

@@ -64,7 +64,17 @@ const QUESTIONS: [&[&str]; 20] = [
     &["summary", "--by", "platform", "--by", "acquisition_channel", "--page-view", "home", "--max-events", "5"],
     &["funnel", "--steps", "catalog > cart"],
     &["funnel", "--steps", "catalog > zebra", "--by", "platform", "--grain", "session", "--session", "session_id"],
-    &["funnel", "--steps", "catalog > cart > purchase", "--dropped-next", "2", "--by", "platform"],
+    &[
+        "funnel",
+        "--steps",
+        "catalog > cart > purchase",
+        "--dropped-next",
+        "2",
+        "--by",
+        "platform",
+        "--compare",
+        "platform=mobile,desktop",
+    ],
     &["funnel", "--steps", "catalog > cart", "--trend", "week", "--mature", "--window", "1d", "--by", "platform"],
     &["flow", "--by", "platform", "--depth", "3", "--top", "2"],
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
@@ -181,7 +191,7 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["inspect"][..],
         &["summary", "--by", "platform"],
         &["funnel", "--steps", "catalog > cart", "--by", "platform"],
-        &["funnel", "--steps", "catalog > cart", "--dropped-next", "2"],
+        &["funnel", "--steps", "catalog > cart", "--dropped-next", "2", "--compare", "period:2024-03..2024-04"],
         &["funnel", "--steps", "catalog > cart", "--trend", "month", "--mature"],
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
@@ -203,7 +213,8 @@ fn answers_that_are_changed_are_of_no_schema() {
 const OPEN: [&str; 6] = ["rules", "by", "rejected_reasons", "nulled", "roles", "stage"];
 
 /// Keys that may be missing.
-const OPTIONAL: [&str; 5] = ["segments", "journeys_left_out", "fail_under", "dropped_next", "trend"];
+const OPTIONAL: [&str; 7] =
+    ["segments", "journeys_left_out", "fail_under", "dropped_next", "trend", "comparison", "comparison_tests"];
 
 /// Asserts that no change of `document` is accepted: a key more or less, a value of another type, a count or rate that is none.
 fn assert_strict(document: &Value) {
@@ -261,7 +272,9 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
         }
         Value::Number(_) => {
             changes.push(("as a text", with(json!("1"))));
-            let below = MAY_BE_BELOW_ZERO.contains(&key) || (place.contains("/matrix/") && key == "position");
+            let below = MAY_BE_BELOW_ZERO.contains(&key)
+                || (place.contains("/matrix/") && key == "position")
+                || (place.contains("/comparison/") && place.contains("/interval/"));
             if !below {
                 changes.push(("below zero", with(json!(-1))));
             }
@@ -280,7 +293,8 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
     changes
 }
 
-const MAY_BE_BELOW_ZERO: [&str; 5] = ["value", "value_left", "value_lost", "mean_goal_value", "excess_drops"];
+const MAY_BE_BELOW_ZERO: [&str; 6] =
+    ["value", "value_left", "value_lost", "mean_goal_value", "excess_drops", "difference"];
 
 fn is_rate(key: &str) -> bool {
     let ends = ["rate", "share", "probability"].iter().any(|end| key.ends_with(end));

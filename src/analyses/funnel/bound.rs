@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::compare::{self, Comparing};
 use super::counts::FunnelCounts;
 use super::dropped::DroppedNext;
 use super::follow::{Follow, Work};
@@ -26,6 +27,7 @@ pub struct BoundFunnel {
     pub explain: Option<String>,
     pub trend: Option<Trend>,
     pub dropped_next: Option<DroppedNext>,
+    pub comparing: Option<Comparing>,
     pub steps: Vec<String>,
     /// What events fit: the steps, and instead of a block its members.
     pub slots: Vec<String>,
@@ -59,7 +61,10 @@ impl Analysis for BoundFunnel {
         if self.explain.as_ref().is_some_and(|asked| visitor.id() == asked) {
             self.explain(work, counts, visitor, steps);
         }
-        if self.count == Count::Visitors && self.unit != Unit::Visitor {
+        if let (Some(comparing), Some(sides)) = (&self.comparing, &mut counts.sides) {
+            comparing.count(self, work, sides, visitor, steps);
+        }
+        if self.counts_best() {
             return self.observe_best(work, counts, visitor, steps);
         }
         for journey in visitor.journeys(self.unit) {
@@ -100,6 +105,10 @@ impl Analysis for BoundFunnel {
         counts.finish(self, names)
     }
 
+    fn settle(&self, reports: &mut [&mut FunnelReport]) {
+        compare::settle(reports);
+    }
+
     fn bytes(&self, counts: &FunnelCounts) -> usize {
         counts.bytes()
     }
@@ -123,17 +132,35 @@ impl BoundFunnel {
     /// Takes in a visitor by the best attempt of all sessions.
     fn observe_best(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
         counts.journeys += u64::from(visitor.journeys(self.unit).next().is_some());
-        let mut best: Option<(Journey<'_>, Vec<Hit>)> = None;
-        for journey in visitor.journeys(self.unit) {
-            self.follow.attempts(work, visitor, journey, steps, |attempt| {
-                if best.as_ref().is_none_or(|(_, other)| is_better(&self.follow.plan.rules, attempt, other)) {
-                    best = Some((journey, attempt.to_vec()));
+        let best = self.best(&self.follow.entered, work, visitor, visitor.numbered(self.unit), steps);
+        let Some((_, journey, attempt)) = best else { return };
+        counts.entering += 1;
+        self.take(counts, journey, &attempt);
+    }
+
+    /// Whether a visitor counts by the best of its sessions.
+    pub fn counts_best(&self) -> bool {
+        self.count == Count::Visitors && self.unit != Unit::Visitor
+    }
+
+    /// The best attempt of some sessions of a visitor that begins `within` some time, and its session with the number.
+    pub fn best<'v>(
+        &self,
+        within: &Range<i64>,
+        work: &mut Work,
+        visitor: Visitor<'v>,
+        sessions: impl Iterator<Item = (u32, Journey<'v>)>,
+        steps: u64,
+    ) -> Option<(u32, Journey<'v>, Vec<Hit>)> {
+        let mut best: Option<(u32, Journey<'_>, Vec<Hit>)> = None;
+        for (number, session) in sessions {
+            self.follow.attempts_within(within, work, visitor, session, steps, |attempt| {
+                if best.as_ref().is_none_or(|(_, _, other)| is_better(&self.follow.plan.rules, attempt, other)) {
+                    best = Some((number, session, attempt.to_vec()));
                 }
             });
         }
-        let Some((journey, attempt)) = best else { return };
-        counts.entering += 1;
-        self.take(counts, journey, &attempt);
+        best
     }
 
     /// Takes in a reported attempt.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bound::BoundFunnel;
+use super::compare::{self, SideCounts};
 use super::dropped::DroppedNext;
 use super::explain::Explained;
 use super::histogram::Histogram;
@@ -37,6 +38,8 @@ pub struct FunnelCounts {
     next: Option<Grid<u64>>,
     /// Empty if it was not asked for.
     pub(super) trend: TrendCounts,
+    /// Both sides of each comparison, if there are any.
+    pub(super) sides: Option<SideCounts>,
 }
 
 /// What is counted of those who reach a step.
@@ -68,6 +71,7 @@ impl FunnelCounts {
             times: Histogram::default(),
             next: funnel.dropped_next.as_ref().map(DroppedNext::counts),
             trend: TrendCounts::default(),
+            sides: funnel.comparing.as_ref().map(|comparing| comparing.counts(steps)),
         }
     }
 
@@ -131,6 +135,9 @@ impl FunnelCounts {
             into.merge(from);
         }
         self.trend.merge(from.trend);
+        if let (Some(into), Some(from)) = (&mut self.sides, from.sides) {
+            compare::merge(into, &from);
+        }
     }
 
     /// What `funnel` answers with.
@@ -176,7 +183,10 @@ impl FunnelCounts {
             let next = next.finish(counts, names)?;
             rows.iter_mut().zip(next).for_each(|(row, next)| row.dropped_next = Some(next));
         }
+        let comparison = funnel.comparing.as_ref().zip(self.sides);
+        let comparison = comparison.map(|(comparing, sides)| comparing.finish(sides, &rows, shape));
         Ok(FunnelReport {
+            comparison,
             title: funnel.title.clone(),
             journeys: self.journeys,
             never_entered: self.journeys - self.entering,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::compare::Comparison;
 use super::histogram::Bin;
 use super::trend::TrendRow;
 use crate::analyses::next::Next;
@@ -29,6 +30,8 @@ pub struct FunnelReport {
     pub histogram: Vec<Bin>,
     /// Those who entered by period of the entry, in the order of time. `None` unless it was asked for.
     pub trend: Option<Vec<TrendRow>>,
+    /// The rates of both sides of each comparison; `None` if there are no comparisons.
+    pub comparison: Option<Comparison>,
 }
 
 /// One step of the answer.
@@ -86,6 +89,7 @@ impl Report for FunnelReport {
         }
         tables.extend(self.dropped_next_table());
         tables.extend(self.trend_table());
+        tables.extend(self.comparison.as_ref().map(Comparison::table));
         tables
     }
 
@@ -133,6 +137,10 @@ impl Report for FunnelReport {
         if let Some(trend) = &self.trend {
             let row = |row: &TrendRow| json!({ "period": row.period, "entered": row.steps[0], "steps": row.steps });
             report["trend"] = trend.iter().map(row).collect();
+        }
+        if let Some(comparison) = &self.comparison {
+            report["comparison"] = comparison.json();
+            report["comparison_tests"] = json!(comparison.tests);
         }
         if let Some(table) = &self.explained {
             report["explain"] = table.json();

@@ -1,3 +1,4 @@
+mod compare;
 mod explain;
 mod kinds;
 mod options;

@@ -46,7 +46,7 @@ fn direct() -> Options {
 }
 
 /// A funnel as written in a job file, and what it means.
-fn cases() -> Vec<(&'static str, Options)> {
+pub(super) fn cases() -> Vec<(&'static str, Options)> {
     let stop = |what, from, to| without(what, from, to, Effect::Stop);
     let remove = |what, from, to| without(what, from, to, Effect::Remove);
     let overlapping = || ["AB", "B", "AC"].map(|names| Step::Any(names.chars().map(String::from).collect())).to_vec();
