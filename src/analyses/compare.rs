@@ -119,12 +119,13 @@ impl Compare {
 
 /// A value at the begin of a text, in quotes or up to the next comma, and what is behind it.
 fn value(text: &str) -> Option<(String, &str)> {
+    let text = text.trim_start();
     if let Some(quote @ ('\'' | '"')) = text.chars().next() {
         let (value, rest) = text[1..].split_once(quote)?;
-        return Some((value.to_owned(), rest));
+        return Some((value.to_owned(), rest.trim_start()));
     }
     let (value, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
-    let value = value.trim();
+    let value = value.trim_end();
     (!value.is_empty()).then(|| (value.to_owned(), rest))
 }
 

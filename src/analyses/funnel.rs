@@ -3,6 +3,7 @@
 mod bound;
 mod compare;
 mod counts;
+mod drivers;
 mod dropped;
 mod explain;
 mod follow;
@@ -14,6 +15,7 @@ mod tests;
 mod trend;
 mod window;
 
+use std::num::NonZeroU64;
 use std::ops::Range;
 
 use chrono_tz::Tz;
@@ -34,6 +36,7 @@ use crate::journeys::{DAY, Names, Needs, instant};
 use crate::units::{Span, Top};
 use bound::BoundFunnel;
 use compare::Comparing;
+use drivers::{DriverSearch, Drivers};
 use dropped::DroppedNext;
 use follow::{Follow, pairs};
 pub use histogram::Bin;
@@ -128,6 +131,16 @@ pub struct FunnelSpec {
     #[arg(long, value_name = "DIM=A,B")]
     #[serde(deserialize_with = "one_or_many")]
     pub compare: Vec<String>,
+    /// Also what goes with getting to the last step: the N strongest of the events in between, or `all` (and see --driver-dim)
+    #[arg(long, value_name = "N")]
+    pub drivers: Option<Top>,
+    /// A column or fact whose values may be drivers too (repeatable)
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub driver_dim: Vec<String>,
+    /// How many journeys there must be with a driver, and how many without [default: 10]
+    #[arg(long, value_name = "N")]
+    pub min_support: Option<NonZeroU64>,
 }
 
 impl FunnelSpec {
@@ -175,6 +188,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question(reason).hint("leave --grain and --session out, or give --window a duration"));
         }
         let options = Options::new(&self, &steps, &hops, window, grain, &common.steps)?;
+        let drivers = Drivers::new(&self, steps.len(), &options, grain)?;
         if self.explain.is_some() && options.shape != Shape::Ordered {
             return Err(Error::question("--explain shows attempts at steps in their order")
                 .hint("leave --open and --order any out"));
@@ -200,7 +214,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
         let compare = Compare::parse_all(&self.compare).map_err(|error| error.within("--compare"))?;
         compare::check(&compare, steps.len(), options.shape, grain)?;
         let (dropped_next, trend, mature, explain) = (self.dropped_next, self.trend, self.mature, self.explain);
-        let shown = Shown { dropped_next, trend, mature, explain, compare };
+        let shown = Shown { dropped_next, trend, mature, explain, compare, drivers };
         Ok(Box::new(Funnel { steps, hops, window, options, entered, shown, grain, common }))
     }
 }
@@ -231,6 +245,8 @@ struct Shown {
     explain: Option<String>,
     /// Two parts of the journeys each.
     compare: Vec<Compare>,
+    /// What goes with getting to the last step.
+    drivers: Option<Drivers>,
 }
 
 /// When the first step must be, as written.
@@ -286,6 +302,11 @@ impl Question for Funnel {
         rules.extend(compare::rules(&self.shown.compare, self.steps.len(), self.options.shape));
         if let Some(shown) = self.shown.dropped_next {
             rules.insert("dropped_next".into(), json!(shown));
+        }
+        if let Some(drivers) = &self.shown.drivers {
+            rules.extend(drivers.rules());
+        }
+        if self.looks_at_nodes() {
             // It is of no account here what becomes of repeats.
             let in_force = |(rule, _): &(String, Value)| !["repeats", "collapse"].contains(&rule.as_str());
             rules.extend(self.common.node_rules().into_iter().filter(in_force));
@@ -309,7 +330,10 @@ impl Question for Funnel {
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
         needs.add(Needs::of_dimensions(&self.options.hold));
         needs.add(Compare::needs(&self.shown.compare));
-        if self.shown.dropped_next.is_some() {
+        if let Some(drivers) = &self.shown.drivers {
+            needs.add(drivers.needs());
+        }
+        if self.looks_at_nodes() {
             needs.add(Needs::of_nodes(&self.common.nodes));
         }
         needs.scan.value = true;
@@ -373,6 +397,9 @@ impl Question for Funnel {
         let scope = || PathScope { grain: self.grain, common: self.common.clone() };
         let dropped_next =
             self.shown.dropped_next.map(|shown| DroppedNext::new(&scope(), self.steps.len(), shown, names, notes));
+        let driving = (self.window, &self.options);
+        let drivers = self.shown.drivers.as_ref();
+        let drivers = drivers.map(|asked| DriverSearch::new(asked, driving, &scope(), names, notes));
         let bound = BoundFunnel {
             follow,
             unit,
@@ -380,6 +407,7 @@ impl Question for Funnel {
             explain: self.shown.explain.clone(),
             trend: self.shown.trend.map(|period| Trend { period, zone: names.zone }),
             dropped_next: dropped_next.transpose()?,
+            drivers: drivers.transpose()?,
             comparing: Comparing::new(&self.shown.compare, &self.common, names, notes)?,
             steps: self.steps.iter().map(ToString::to_string).collect(),
             slots: slots.iter().map(ToString::to_string).collect(),
@@ -407,6 +435,11 @@ impl Funnel {
         let limit = |hop: &Hop| hop.limit.into_iter().chain(whole).min().map(|limit| limit.0);
         let limits: Vec<Option<i64>> = [None].into_iter().chain(self.hops.iter().map(limit)).collect();
         if limits.iter().all(Option::is_none) { Vec::new() } else { limits }
+    }
+
+    /// Whether the question looks at nodes.
+    fn looks_at_nodes(&self) -> bool {
+        self.shown.dropped_next.is_some() || self.shown.drivers.is_some()
     }
 
     /// Whether the question looks at sessions.

@@ -75,7 +75,22 @@ const QUESTIONS: [&[&str]; 20] = [
         "--compare",
         "platform=mobile,desktop",
     ],
-    &["funnel", "--steps", "catalog > cart", "--trend", "week", "--mature", "--window", "1d", "--by", "platform"],
+    &[
+        "funnel",
+        "--steps",
+        "catalog > cart",
+        "--trend",
+        "week",
+        "--mature",
+        "--window",
+        "1d",
+        "--by",
+        "platform",
+        "--drivers",
+        "9",
+        "--driver-dim",
+        "weekday",
+    ],
     &["flow", "--by", "platform", "--depth", "3", "--top", "2"],
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
     &["graph", "--by", "platform", "--min-count", "20", "--max-duration", "2h"],
@@ -192,7 +207,18 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["summary", "--by", "platform"],
         &["funnel", "--steps", "catalog > cart", "--by", "platform"],
         &["funnel", "--steps", "catalog > cart", "--dropped-next", "2", "--compare", "period:2024-03..2024-04"],
-        &["funnel", "--steps", "catalog > cart", "--trend", "month", "--mature"],
+        &[
+            "funnel",
+            "--steps",
+            "catalog > cart",
+            "--trend",
+            "month",
+            "--mature",
+            "--drivers",
+            "all",
+            "--driver-dim",
+            "platform",
+        ],
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
         &["paths", "--top", "2", "--matrix", "--depth", "2", "--by", "platform"],
@@ -213,8 +239,18 @@ fn answers_that_are_changed_are_of_no_schema() {
 const OPEN: [&str; 6] = ["rules", "by", "rejected_reasons", "nulled", "roles", "stage"];
 
 /// Keys that may be missing.
-const OPTIONAL: [&str; 7] =
-    ["segments", "journeys_left_out", "fail_under", "dropped_next", "trend", "comparison", "comparison_tests"];
+const OPTIONAL: [&str; 10] = [
+    "segments",
+    "journeys_left_out",
+    "fail_under",
+    "dropped_next",
+    "trend",
+    "comparison",
+    "comparison_tests",
+    "drivers",
+    "driver_tests",
+    "drivers_too_rare",
+];
 
 /// Asserts that no change of `document` is accepted: a key more or less, a value of another type, a count or rate that is none.
 fn assert_strict(document: &Value) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::compare::{self, Comparing};
 use super::counts::FunnelCounts;
+use super::drivers::DriverSearch;
 use super::dropped::DroppedNext;
 use super::follow::{Follow, Work};
 use super::options::{Count, Shape};
@@ -28,6 +29,7 @@ pub struct BoundFunnel {
     pub trend: Option<Trend>,
     pub dropped_next: Option<DroppedNext>,
     pub comparing: Option<Comparing>,
+    pub drivers: Option<DriverSearch>,
     pub steps: Vec<String>,
     /// What events fit: the steps, and instead of a block its members.
     pub slots: Vec<String>,
@@ -63,6 +65,9 @@ impl Analysis for BoundFunnel {
         }
         if let (Some(comparing), Some(sides)) = (&self.comparing, &mut counts.sides) {
             comparing.count(self, work, sides, visitor, steps);
+        }
+        if let (Some(drivers), Some(counts)) = (&self.drivers, &mut counts.drivers) {
+            drivers.count(self, work, counts, visitor, steps);
         }
         if self.counts_best() {
             return self.observe_best(work, counts, visitor, steps);
@@ -107,6 +112,9 @@ impl Analysis for BoundFunnel {
 
     fn settle(&self, reports: &mut [&mut FunnelReport]) {
         compare::settle(reports);
+        if let Some(drivers) = &self.drivers {
+            drivers.settle(reports);
+        }
     }
 
     fn bytes(&self, counts: &FunnelCounts) -> usize {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bound::BoundFunnel;
 use super::compare::{self, SideCounts};
+use super::drivers::DriverCounts;
 use super::dropped::DroppedNext;
 use super::explain::Explained;
 use super::histogram::Histogram;
@@ -40,6 +41,8 @@ pub struct FunnelCounts {
     pub(super) trend: TrendCounts,
     /// Both sides of each comparison, if there are any.
     pub(super) sides: Option<SideCounts>,
+    /// What goes with converting, if that was asked for.
+    pub(super) drivers: Option<DriverCounts>,
 }
 
 /// What is counted of those who reach a step.
@@ -71,6 +74,7 @@ impl FunnelCounts {
             times: Histogram::default(),
             next: funnel.dropped_next.as_ref().map(DroppedNext::counts),
             trend: TrendCounts::default(),
+            drivers: funnel.drivers.as_ref().map(|_| DriverCounts::default()),
             sides: funnel.comparing.as_ref().map(|comparing| comparing.counts(steps)),
         }
     }
@@ -138,6 +142,9 @@ impl FunnelCounts {
         if let (Some(into), Some(from)) = (&mut self.sides, from.sides) {
             compare::merge(into, &from);
         }
+        if let (Some(into), Some(from)) = (&mut self.drivers, from.drivers) {
+            into.merge(from);
+        }
     }
 
     /// What `funnel` answers with.
@@ -185,8 +192,11 @@ impl FunnelCounts {
         }
         let comparison = funnel.comparing.as_ref().zip(self.sides);
         let comparison = comparison.map(|(comparing, sides)| comparing.finish(sides, &rows, shape));
+        let drivers = funnel.drivers.as_ref().zip(self.drivers);
+        let drivers = drivers.map(|(drivers, counts)| drivers.finish(counts, names)).transpose()?;
         Ok(FunnelReport {
             comparison,
+            drivers,
             title: funnel.title.clone(),
             journeys: self.journeys,
             never_entered: self.journeys - self.entering,
@@ -202,7 +212,8 @@ impl FunnelCounts {
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
         let times = self.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
-        let asked = self.next.as_ref().map_or(0, Grid::bytes) + self.trend.bytes();
+        let drivers = self.drivers.as_ref().map_or(0, DriverCounts::bytes);
+        let asked = self.next.as_ref().map_or(0, Grid::bytes) + self.trend.bytes() + drivers;
         times.sum::<usize>()
             + self.steps.capacity() * size_of::<StepCounts>()
             + self.times.bytes()
@@ -218,6 +229,7 @@ impl FunnelCounts {
         let mut times = self.steps.iter_mut().flat_map(|step| [&mut step.from_previous, &mut step.from_first]);
         times.try_for_each(|times| times.relieve(spill))?;
         self.next.as_mut().map_or(Ok(()), |next| next.relieve(spill))?;
+        self.drivers.as_mut().map_or(Ok(()), |drivers| drivers.relieve(spill))?;
         self.trend.relieve(spill)
     }
 }

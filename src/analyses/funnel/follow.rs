@@ -99,6 +99,11 @@ impl Follow {
         mask & (first | !self.matcher.first())
     }
 
+    /// The number of the session of event number `at` of the visitor whose attempts were followed last, where windows are of sessions.
+    pub fn session(&self, work: &Work, at: usize) -> i64 {
+        work.sessions.get(at).copied().unwrap_or_default()
+    }
+
     /// The exclusions that event number `at` of a journey fits, one bit each.
     pub fn excludes(&self, journey: Journey<'_>, at: usize) -> u16 {
         self.excluded.as_ref().map_or(0, |excluded| excluded.mask(journey, at) as u16)

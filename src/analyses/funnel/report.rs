@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::compare::Comparison;
+use super::drivers::DriverReport;
 use super::histogram::Bin;
 use super::trend::TrendRow;
 use crate::analyses::next::Next;
@@ -32,6 +33,8 @@ pub struct FunnelReport {
     pub trend: Option<Vec<TrendRow>>,
     /// The rates of both sides of each comparison; `None` if there are no comparisons.
     pub comparison: Option<Comparison>,
+    /// What goes with getting to the last step. `None` unless it was asked for.
+    pub drivers: Option<DriverReport>,
 }
 
 /// One step of the answer.
@@ -90,6 +93,7 @@ impl Report for FunnelReport {
         tables.extend(self.dropped_next_table());
         tables.extend(self.trend_table());
         tables.extend(self.comparison.as_ref().map(Comparison::table));
+        tables.extend(self.drivers.as_ref().map(DriverReport::table));
         tables
     }
 
@@ -141,6 +145,11 @@ impl Report for FunnelReport {
         if let Some(comparison) = &self.comparison {
             report["comparison"] = comparison.json();
             report["comparison_tests"] = json!(comparison.tests);
+        }
+        if let Some(drivers) = &self.drivers {
+            report["drivers"] = drivers.json();
+            report["driver_tests"] = json!(drivers.tests);
+            report["drivers_too_rare"] = json!(drivers.too_rare);
         }
         if let Some(table) = &self.explained {
             report["explain"] = table.json();

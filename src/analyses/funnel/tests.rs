@@ -1,4 +1,5 @@
 mod compare;
+mod drivers;
 mod explain;
 mod kinds;
 mod options;
