@@ -89,13 +89,15 @@ impl Contrast {
         let counts = [b.part, b.rest(), a.part, a.rest()];
         let more = if counts.contains(&0) { 0.5 } else { 0.0 };
         let counts = counts.map(|count| count as f64 + more);
+        let [with, with_rest, without, without_rest] = counts;
+        let ratio = (with * without_rest) / (with_rest * without);
         let [with, with_rest, without, without_rest] = counts.map(libm::log);
         let log = (with - with_rest) - (without - without_rest);
         // In pairs, so that the order of the shares is of no account.
         let [with, with_rest, without, without_rest] = counts.map(f64::recip);
         let error = ((with + with_rest) + (without + without_rest)).sqrt();
         let [low, high] = [log - Z * error, log + Z * error];
-        Some(OddsRatio { ratio: libm::exp(log), interval: [low, high].map(libm::exp), strength: log.abs() - Z * error })
+        Some(OddsRatio { ratio, interval: [low, high].map(libm::exp), strength: log.abs() - Z * error })
     }
 }
 

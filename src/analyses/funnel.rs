@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, Grain, one_or_many};
 use super::compare::Compare;
+pub use super::compare::Compared;
 pub use super::next::Next;
 use super::periods::Period;
 use super::step::{Hop, HopKind, Matcher, Step, StepsSpec};
@@ -36,6 +37,8 @@ use crate::journeys::{DAY, Names, Needs, instant};
 use crate::units::{Span, Top};
 use bound::BoundFunnel;
 use compare::Comparing;
+pub use compare::Comparison;
+pub use drivers::{Driver, DriverReport};
 use drivers::{DriverSearch, Drivers};
 use dropped::DroppedNext;
 use follow::{Follow, pairs};

@@ -44,7 +44,8 @@ pub fn rules(compare: &[Compare], steps: usize, shape: Shape) -> Map<String, Val
     let written: Vec<String> = compare.iter().map(ToString::to_string).collect();
     // A test for each rate of each step; of the second step both rates are one.
     let tests = if shape == Shape::Open { steps - 1 } else { 2 * (steps - 1) - 1 };
-    let rules = [("compare", json!(written)), ("tests", json!(tests * compare.len())), ("correction", json!("holm"))];
+    let rules =
+        [("compare", json!(written)), ("compare_tests", json!(tests * compare.len())), ("correction", json!("holm"))];
     rules.map(|(rule, value)| (rule.to_owned(), value)).into_iter().collect()
 }
 

@@ -50,7 +50,7 @@ fn what_goes_with_converting_is_found() {
     let close = |found: &Value, expected: f64| {
         assert!((found.as_f64().unwrap() / expected - 1.0).abs() < 1e-3, "{found} is not {expected}");
     };
-    close(&rows[0]["odds_ratio"], 9.0);
+    assert_eq!(rows[0]["odds_ratio"], 9.0);
     let half = 1.959_964 * (1.0 / 30.0 + 1.0 / 10.0 + 1.0 / 15.0 + 1.0 / 45.0_f64).sqrt();
     close(&rows[0]["interval"][0], 9.0 / half.exp());
     close(&rows[0]["interval"][1], 9.0 * half.exp());
@@ -182,8 +182,8 @@ fn lies_between(
             (Some(hop), _) => time(at) <= time(last) + hop,
             (None, Window::None) => true,
             (None, Window::Time(window)) => time(at) <= time(first) + window,
-            (None, Window::Sessions(count)) => sessions[at] < sessions[first] + count as usize,
-            (None, Window::Events(count)) => at < first + count as usize,
+            (None, Window::Sessions(count)) => sessions[at] < sessions[first] + count,
+            (None, Window::Events(count)) => at < first + count,
         },
         Ties::Any | Ties::Step => time(at) < time(last),
         Ties::Arrival => at < last,
@@ -191,9 +191,12 @@ fn lies_between(
     behind && before
 }
 
+/// For each candidate, by kind and name, the journeys with it and how many of them converted.
+type Candidates = BTreeMap<(String, String), [u64; 2]>;
+
 /// By definition: for each candidate the journeys with it and how many of them converted; and the same of all journeys.
-fn candidates(options: &Options, hop: Option<i64>, log: &[Event]) -> (BTreeMap<(String, String), [u64; 2]>, [u64; 2]) {
-    let (mut with, mut all) = (BTreeMap::<_, [u64; 2]>::new(), [0, 0]);
+fn candidates(options: &Options, hop: Option<i64>, log: &[Event]) -> (Candidates, [u64; 2]) {
+    let (mut with, mut all) = (Candidates::new(), [0, 0]);
     for journey in oracle::order(log).into_values() {
         let sessions = oracle::sessions(&journey, 5 * SECOND, oracle::Edge::Exceeds);
         let sessions: Vec<usize> =
