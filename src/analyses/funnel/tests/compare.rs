@@ -155,6 +155,24 @@ proptest! {
     }
 
     #[test]
+    fn where_visitors_keep_a_value_a_side_is_the_funnel_of_its_events_alone(log in logs()) {
+        let device = |visitor: &str| ["mobile", "desktop", ""][usize::from(visitor.as_bytes()[1]) % 3];
+        let kept = |event: Event| Event { device: device(&event.visitor).into(), ..event };
+        let log: Vec<Event> = log.into_iter().map(kept).collect();
+        for (text, grain) in funnels() {
+            let shared = json!({"timeout": "5s", "grain": grain});
+            let alone = |device: &str| {
+                let events: Vec<Event> = log.iter().filter(|event| event.device == device).cloned().collect();
+                let (report, _) = ask(&*question(text, shared.clone()), &events);
+                expected(Some(&report), text.starts_with("open"))
+            };
+            let compared = format!("{text}\ncompare = 'device=mobile,desktop'");
+            let (report, _) = ask(&*question(&compared, shared.clone()), &log);
+            prop_assert_eq!(shares(&report, "mobile", "desktop"), ["mobile", "desktop"].map(alone), "{}", text);
+        }
+    }
+
+    #[test]
     fn the_sides_of_periods_are_funnels_entered_then(log in logs()) {
         // The log ends on the second day at 16:00.
         let log = slowed(&log);
