@@ -77,10 +77,12 @@ impl Reached {
         self.continued.iter_mut().zip(&from.continued).for_each(|(into, from)| *into += from);
     }
 
-    /// Takes in an attempt that did so many steps.
-    fn attempt(&mut self, steps: usize) {
-        self.entered.iter_mut().take(steps).for_each(|entered| *entered += 1);
-        self.continued.iter_mut().take(steps).for_each(|continued| *continued += 1);
+    /// Takes in an attempt: the events of the steps that it did.
+    fn attempt(&mut self, attempt: &[Hit]) {
+        for (step, _) in attempt.iter().enumerate().filter(|(_, hit)| !hit.is_skipped()) {
+            self.entered[step] += 1;
+            self.continued[step] += 1;
+        }
     }
 }
 
@@ -123,18 +125,21 @@ impl Comparing {
     /// The rates of both sides: comparisons as they were asked, steps in their order.
     pub fn finish(&self, counts: SideCounts, steps: &[StepRow], shape: Shape) -> Comparison {
         let mut rows = Vec::new();
+        // A step that may be left out has no rate.
+        let required: Vec<usize> = (0..steps.len()).filter(|&at| steps[at].dropped.is_some()).collect();
         for ((compare, _), sides) in self.compare.iter().zip(counts) {
-            for (at, step) in steps.iter().enumerate().skip(1) {
+            for (before, at) in required.iter().copied().zip(required.iter().copied().skip(1)) {
+                let step = &steps[at];
                 let contrast = |share: fn(&Reached, usize) -> Share| {
                     let [a, b] = &sides;
                     Contrast { a: share(a, at), b: share(b, at) }
                 };
                 let of_first = contrast(|side, at| Share { part: side.entered[at], whole: side.entered[0] });
-                let of_previous = contrast(|side, at| Share { part: side.continued[at], whole: side.entered[at - 1] });
+                let of_previous = contrast(|side, at| Share { part: side.continued[at], whole: side.entered[before] });
                 if shape != Shape::Open {
                     rows.push(Compared::new(compare, &step.step, "of_first", of_first));
                 }
-                let repeats = shape != Shape::Open && at == 1;
+                let repeats = shape != Shape::Open && before == 0;
                 rows.push(Compared { repeats, ..Compared::new(compare, &step.step, "of_previous", of_previous) });
             }
         }
@@ -155,11 +160,11 @@ impl BoundFunnel {
     ) {
         if self.counts_best() {
             let best = self.best(within, work, visitor, journeys, steps);
-            return best.iter().for_each(|(_, _, attempt)| counts.attempt(attempt.len()));
+            return best.iter().for_each(|(_, _, attempt)| counts.attempt(attempt));
         }
         for (_, journey) in journeys {
             if self.follow.shape != Shape::Open {
-                let take = |attempt: &[Hit]| counts.attempt(attempt.len());
+                let take = |attempt: &[Hit]| counts.attempt(attempt);
                 self.follow.attempts_within(within, work, visitor, journey, steps, take);
                 continue;
             }
