@@ -1,5 +1,6 @@
 //! For tests of analyses: random logs, a question asked of a log in memory, and the laws that every analysis keeps.
 
+use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use crate::dictionary::Dictionary;
 use crate::events::EventBatch;
 use crate::ids::{NO_VALUE, VisitorId};
 use crate::journeys::{Arrival, Grouper, Journeys, Names, Scatter, Store};
-use crate::reports::Report;
+use crate::reports::{self, Report};
 use crate::spill::Spill;
 
 #[path = "../tests/support/oracle.rs"]
@@ -154,6 +155,24 @@ pub fn report(question: &dyn Question, events: &[Event]) -> (Box<dyn Report>, No
     let bound = question.bind(&log.names, &mut notes).unwrap();
     let state = log.fold(&*bound);
     (bound.finish(state, &log.names).unwrap(), notes)
+}
+
+/// The rows that a question writes about a log, each as JSON by column, in their order.
+pub fn rows(question: &dyn Question, events: &[Event]) -> Vec<Value> {
+    let log = Log::new(question, events, |_| true);
+    let bound = question.bind(&log.names, &mut Notes::default()).unwrap();
+    let rows = bound.rows().expect("a question that writes rows");
+    let mut file = tempfile::tempfile().unwrap();
+    let lines = reports::find("jsonl").unwrap();
+    let out = Box::new(file.try_clone().unwrap());
+    let mut writer = lines.rows(&rows.schema(), out, &reports::Options::default()).unwrap();
+    for journeys in &log.partitions {
+        rows.write(journeys, &log.names, &mut |batch| writer.write(&batch)).unwrap();
+    }
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Checks the laws of an analysis on one log: identity, associativity, commutativity and partition invariance, with and without

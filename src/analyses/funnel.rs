@@ -13,13 +13,16 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod trend;
+mod visitors;
 mod window;
 
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -33,7 +36,8 @@ use super::steps::{Chart, Kind, MEMBERS, Rules};
 pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
 use super::{Bound, By, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::error::{Error, Result};
-use crate::journeys::{DAY, Names, Needs, instant};
+use crate::journeys::{DAY, Names, Needs, Unit, instant};
+use crate::reports::find_for_rows;
 use crate::units::{Span, Top};
 use bound::BoundFunnel;
 use compare::Comparing;
@@ -48,6 +52,7 @@ use options::{Options, Shape};
 pub use report::{FunnelReport, StepRow};
 use trend::Trend;
 pub use trend::TrendRow;
+use visitors::VisitorRows;
 pub use window::Window;
 
 /// A funnel as written.
@@ -144,6 +149,10 @@ pub struct FunnelSpec {
     /// How many journeys there must be with a driver, and how many without [default: 10]
     #[arg(long, value_name = "N")]
     pub min_support: Option<NonZeroU64>,
+    /// Also write a row for each attempt that is counted to this file (.csv, .jsonl or .parquet; in a job a name inside of the
+    /// output folder): the visitor, how far it came, where it dropped, and when it was at each step
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub visitors_out: Option<PathBuf>,
 }
 
 impl FunnelSpec {
@@ -196,6 +205,13 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question("--explain shows attempts at steps in their order")
                 .hint("leave --open and --order any out"));
         }
+        if let Some(file) = &self.visitors_out {
+            if options.shape != Shape::Ordered {
+                return Err(Error::question("--visitors-out has a row for each attempt at steps in their order")
+                    .hint("leave --open and --order any out"));
+            }
+            find_for_rows(file).map_err(|error| error.within("--visitors-out"))?;
+        }
         if self.dropped_next.is_some() && options.shape == Shape::Open {
             return Err(Error::question("in an open funnel a journey drops out at several steps")
                 .hint("ask for --dropped-next without --open"));
@@ -217,7 +233,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
         let compare = Compare::parse_all(&self.compare).map_err(|error| error.within("--compare"))?;
         compare::check(&compare, steps.len(), options.shape, grain)?;
         let (dropped_next, trend, mature, explain) = (self.dropped_next, self.trend, self.mature, self.explain);
-        let shown = Shown { dropped_next, trend, mature, explain, compare, drivers };
+        let shown = Shown { dropped_next, trend, mature, explain, compare, drivers, visitors: self.visitors_out };
         Ok(Box::new(Funnel { steps, hops, window, options, entered, shown, grain, common }))
     }
 }
@@ -250,6 +266,8 @@ struct Shown {
     compare: Vec<Compare>,
     /// What goes with getting to the last step.
     drivers: Option<Drivers>,
+    /// The file of its rows.
+    visitors: Option<PathBuf>,
 }
 
 /// When the first step must be, as written.
@@ -340,9 +358,13 @@ impl Question for Funnel {
             needs.add(Needs::of_nodes(&self.common.nodes));
         }
         needs.scan.value = true;
-        needs.ids |= self.shown.explain.is_some();
+        needs.ids |= self.shown.explain.is_some() || self.shown.visitors.is_some();
         needs.scan.event |= self.shown.explain.is_some();
         needs
+    }
+
+    fn rows_file(&self) -> Option<&Path> {
+        self.shown.visitors.as_deref()
     }
 
     fn check_floor(&self) -> Result<()> {
@@ -397,6 +419,12 @@ impl Question for Funnel {
             matcher,
         };
         follow.find_short_way();
+        let follow = Arc::new(follow);
+        let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
+        let visitors = self.shown.visitors.is_some().then(|| {
+            let best = self.options.count == Count::Visitors && unit != Unit::Visitor;
+            VisitorRows::new(Arc::clone(&follow), unit, best, steps.clone(), &self.options.hold, &self.common, names)
+        });
         let scope = || PathScope { grain: self.grain, common: self.common.clone() };
         let dropped_next =
             self.shown.dropped_next.map(|shown| DroppedNext::new(&scope(), self.steps.len(), shown, names, notes));
@@ -412,7 +440,8 @@ impl Question for Funnel {
             dropped_next: dropped_next.transpose()?,
             drivers: drivers.transpose()?,
             comparing: Comparing::new(&self.shown.compare, &self.common, names, notes)?,
-            steps: self.steps.iter().map(ToString::to_string).collect(),
+            visitors: visitors.transpose()?,
+            steps,
             slots: slots.iter().map(ToString::to_string).collect(),
             title: format!("{} of {}: {}", self.options.shape.name(), self.options.count.name(), self.text()),
             open_after,

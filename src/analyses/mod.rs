@@ -5,6 +5,7 @@
 //! byte is read. When all names are known it is *bound* to them and becomes an [`Analysis`], which folds over whole visitors.
 
 use std::any::Any;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -77,7 +78,7 @@ pub trait Analysis: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// What it writes of each journey, for questions that answer with rows.
+    /// What it writes of each journey, for questions that answer with rows or write some beside their answer.
     fn rows(&self) -> Option<&dyn Rows> {
         None
     }
@@ -170,6 +171,11 @@ pub trait Question: Send + Sync {
     /// What must be read for it beside visitors and times.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// The file that its rows go to, if it writes rows beside its answer.
+    fn rows_file(&self) -> Option<&Path> {
+        None
     }
 
     /// Refuses a floor for its rate, if it is asked in a way that leaves it without one. Only for kinds that have a rate.

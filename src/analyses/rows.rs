@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::select::{ROWS, Selection};
+use super::select::{Chosen, ROWS, Selection};
 use super::table::{self, JourneyTable, Row};
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Rows, Spec};
 use crate::error::{Error, Result};
@@ -180,15 +180,6 @@ impl Rows for BoundRows {
         write: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let chosen = self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()?;
-        let mut visitors: Vec<Visitor<'_>> = match &chosen {
-            None => journeys.visitors().collect(),
-            Some(chosen) => chosen.visitors(journeys).collect(),
-        };
-        let mut rank = vec![0; journeys.visitors().count()];
-        for (place, number) in journeys.by_hash().into_iter().enumerate() {
-            rank[number as usize] = place;
-        }
-        visitors.sort_unstable_by_key(|visitor| rank[visitor.number()]);
         let schema = self.table.schema();
         let mut rows = Vec::with_capacity(ROWS);
         let mut flush = |rows: &mut Vec<Row<'_>>| {
@@ -199,7 +190,7 @@ impl Rows for BoundRows {
             rows.clear();
             write(batch.map_err(|error| Error::bug(format!("rows of journeys: {error}")))?)
         };
-        for visitor in visitors {
+        for visitor in in_order(journeys, chosen.as_ref()) {
             for (number, journey) in visitor.numbered(self.unit) {
                 rows.push(Row { visitor, number, journey });
                 if rows.len() == ROWS {
@@ -211,6 +202,20 @@ impl Rows for BoundRows {
     }
 }
 
+/// The visitors of a partition, or those of them that are chosen, in the order in which their rows are written.
+pub(super) fn in_order<'a>(journeys: &'a Journeys, chosen: Option<&'a Chosen>) -> Vec<Visitor<'a>> {
+    let mut visitors: Vec<Visitor<'_>> = match chosen {
+        None => journeys.visitors().collect(),
+        Some(chosen) => chosen.visitors(journeys).collect(),
+    };
+    let mut rank = vec![0; journeys.visitors().count()];
+    for (place, number) in journeys.by_hash().into_iter().enumerate() {
+        rank[number as usize] = place;
+    }
+    visitors.sort_unstable_by_key(|visitor| rank[visitor.number()]);
+    visitors
+}
+
 impl Analysis for BoundRows {
     type Work = ();
     type Partial = u64;
@@ -220,7 +225,7 @@ impl Analysis for BoundRows {
         self.unit
     }
 
-    fn select(&self, journeys: &Journeys, names: &Names) -> Result<Option<super::select::Chosen>> {
+    fn select(&self, journeys: &Journeys, names: &Names) -> Result<Option<Chosen>> {
         self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()
     }
 

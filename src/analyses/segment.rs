@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::facts::{By, Facts};
 use super::select::{Chosen, Selection};
-use super::{Analysis, Common};
+use super::{Analysis, Common, Rows};
 use crate::error::Result;
 use crate::ids::Code;
 use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
@@ -115,6 +115,10 @@ impl<A: Analysis> Analysis for Segmented<A> {
 
     fn select(&self, journeys: &Journeys, names: &Names) -> Result<Option<Chosen>> {
         self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()
+    }
+
+    fn rows(&self) -> Option<&dyn Rows> {
+        self.inner.rows()
     }
 
     fn empty(&self) -> Self::Partial {
@@ -263,7 +267,7 @@ impl<R: Report> Report for SegmentedReport<R> {
             return tables;
         }
         let all = vec![ALL.to_owned(); self.by.len()];
-        let by = columns_apart(&self.by, tables.iter().flat_map(|table| &table.columns));
+        let by = columns_apart("by_", &self.by, tables.iter().flat_map(|table| &table.columns));
         for table in &mut tables {
             table.columns.splice(0..0, by.iter().cloned());
             table.rows = std::mem::take(&mut table.rows).into_iter().map(|row| prefixed(&all, row)).collect();
@@ -309,12 +313,12 @@ impl<R: Report> Report for SegmentedReport<R> {
 
 /// Names for the columns of the dimensions that differ from each other and from those of the tables: a dimension `step`
 /// becomes `by_step`. Many readers of tables do not tell `Step` from `step`.
-fn columns_apart<'a>(by: &[String], own: impl Iterator<Item = &'a String>) -> Vec<String> {
+pub fn columns_apart<'a>(prefix: &str, by: &[String], own: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut taken: HashSet<String, RandomState> = own.map(|column| column.to_lowercase()).collect();
     let apart = |name: &String| {
         let mut name = name.clone();
         while !taken.insert(name.to_lowercase()) {
-            name.insert_str(0, "by_");
+            name.insert_str(0, prefix);
         }
         name
     };
@@ -340,7 +344,7 @@ mod tests {
             (&["device", "device"], &["device", "by_device"]),
         ];
         for (by, columns) in cases {
-            assert_eq!(columns_apart(&names(by), own.iter()), columns);
+            assert_eq!(columns_apart("by_", &names(by), own.iter()), columns);
         }
     }
 }

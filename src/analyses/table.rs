@@ -98,10 +98,10 @@ impl JourneyTable {
     }
 
     pub fn schema(&self) -> SchemaRef {
-        let fields = self.names.iter().zip(&self.columns).map(|(name, column)| {
-            // Only what may be unknown may be null.
-            let nullable = matches!(column, Column::By(_));
-            Field::new(name, column.data_type(), nullable)
+        // Only what may be unknown may be null.
+        let fields = self.names.iter().zip(&self.columns).map(|(name, column)| match column {
+            Column::By(by) => field_of_values(name, by),
+            known => Field::new(name, known.data_type(), false),
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
@@ -149,7 +149,9 @@ impl JourneyTable {
                 let bounces = journeys().zip(tallies).map(|(journey, tally)| self.facts.bounces(journey, *tally));
                 Arc::new(bounces.map(Some).collect::<BooleanArray>())
             }
-            Column::By(by) => self.by(by, rows, names),
+            Column::By(by) => {
+                values(by, rows.iter().map(|row| by.code(&self.facts, row.number, row.journey, |_| true)), names)
+            }
             Column::Path => self.path(paths, names),
             Column::Times => {
                 let zone = TimestampMicrosecondBuilder::new().with_timezone(UTC);
@@ -160,29 +162,6 @@ impl JourneyTable {
                 Arc::new(lists.finish())
             }
         }
-    }
-
-    fn by(&self, by: &By, rows: &[Row<'_>], names: &Names) -> ArrayRef {
-        let codes = rows.iter().map(|row| by.code(&self.facts, row.number, row.journey, |_| true));
-        if is_number(by) {
-            return Arc::new(UInt32Array::from_iter_values(codes));
-        }
-        // Codes of pages and of the log's own values are 0 where there is none; those of other facts are always values.
-        let optional = !matches!(by.lender, Lender::Fact(fact) if !fact.of_pages());
-        let mut last: Option<(Code, String)> = None;
-        let mut texts = StringBuilder::new();
-        for code in codes {
-            if optional && code == MISSING {
-                texts.append_null();
-                continue;
-            }
-            // Neighbours mostly share a value.
-            if last.as_ref().is_none_or(|(known, _)| *known != code) {
-                last = Some((code, by.value(code, names).1));
-            }
-            texts.append_option(last.as_ref().map(|(_, text)| text));
-        }
-        Arc::new(texts.finish())
     }
 
     fn path(&self, paths: &[Vec<(Code, i64)>], names: &Names) -> ArrayRef {
@@ -197,6 +176,34 @@ impl JourneyTable {
     }
 }
 
+/// A column of the values of a breakdown, by their codes.
+pub fn values(by: &By, codes: impl Iterator<Item = Code>, names: &Names) -> ArrayRef {
+    if is_number(by) {
+        return Arc::new(UInt32Array::from_iter_values(codes));
+    }
+    // Codes of pages and of the log's own values are 0 where there is none; those of other facts are always values.
+    let optional = !matches!(by.lender, Lender::Fact(fact) if !fact.of_pages());
+    let mut last: Option<(Code, String)> = None;
+    let mut texts = StringBuilder::new();
+    for code in codes {
+        if optional && code == MISSING {
+            texts.append_null();
+            continue;
+        }
+        // Neighbours mostly share a value.
+        if last.as_ref().is_none_or(|(known, _)| *known != code) {
+            last = Some((code, by.value(code, names).1));
+        }
+        texts.append_option(last.as_ref().map(|(_, text)| text));
+    }
+    Arc::new(texts.finish())
+}
+
+/// The field of such a column.
+pub fn field_of_values(name: &str, by: &By) -> Field {
+    Field::new(name, if is_number(by) { DataType::UInt32 } else { DataType::Utf8 }, true)
+}
+
 /// Whether the values of a fact are numbers to SQL and to readers.
 fn is_number(by: &By) -> bool {
     matches!(by.lender, Lender::Fact(Fact::SessionNumber | Fact::Hour))
@@ -204,12 +211,14 @@ fn is_number(by: &By) -> bool {
 
 const UTC: &str = "UTC";
 
-fn timestamp() -> DataType {
+/// The type of times.
+pub fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
 }
 
-fn times(micros: impl Iterator<Item = i64>) -> TimestampMicrosecondArray {
-    TimestampMicrosecondArray::from_iter_values(micros).with_timezone(UTC)
+/// A column of times, some of which may be missing.
+pub fn times<T: Into<Option<i64>>>(micros: impl Iterator<Item = T>) -> TimestampMicrosecondArray {
+    micros.map(Into::into).collect::<TimestampMicrosecondArray>().with_timezone(UTC)
 }
 
 fn item(data_type: DataType) -> Field {
@@ -224,8 +233,7 @@ impl Column {
             Column::Duration => DataType::Float64,
             Column::Events | Column::PageViews => DataType::UInt64,
             Column::Bounce => DataType::Boolean,
-            Column::By(by) if is_number(by) => DataType::UInt32,
-            Column::By(_) => DataType::Utf8,
+            Column::By(by) => field_of_values("", by).data_type().clone(),
             Column::Path => DataType::List(Arc::new(item(DataType::Utf8))),
             Column::Times => DataType::List(Arc::new(item(timestamp()))),
         }

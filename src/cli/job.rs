@@ -162,6 +162,10 @@ pub fn run(matches: &ArgMatches) -> Result<Verdict> {
     let row_files = RowFiles::default();
     let with_rows = RefCell::new(BTreeSet::new());
     let open_rows = |name: &str, schema: &SchemaRef| -> Result<Box<dyn RowWriter>> {
+        if let Some(file) = rows::file_of(&job.asked, name) {
+            let pending = batch.open(&file.to_string_lossy())?;
+            return row_files.writer(pending, reports::find_for_rows(file)?, schema, &options);
+        }
         with_rows.borrow_mut().insert(name.to_owned());
         let writer = |format: &&'static dyn Format| {
             let pending = batch.open(&format!("{name}.{}", format.suffixes()[0]))?;
@@ -313,6 +317,8 @@ struct Questions {
     refused: Vec<Error>,
     floors: Floors,
     names: BTreeSet<String>,
+    /// The files that questions name.
+    files: BTreeSet<String>,
 }
 
 fn questions(table: &mut toml::Table, defaults: &Defaults) -> Result<Questions> {
@@ -354,8 +360,19 @@ impl Questions {
         }
         let within = |error: Error| error.within(format!("[[{}]] {name:?}", kind.name));
         let (question, floor) = question(kind, entry, defaults).map_err(within)?;
+        question.rows_file().map_or(Ok(()), |file| self.take_file(file)).map_err(within)?;
         self.floors.extend(floor.map(|floor| (name.clone(), floor)));
         self.asked.push(Asked { name, question });
+        Ok(())
+    }
+
+    /// Takes in the file that a question names for its rows: a name inside of the output folder, of no other question.
+    fn take_file(&mut self, file: &Path) -> Result<()> {
+        let name = file.to_string_lossy();
+        check_name(&name)?;
+        if !self.files.insert(name.to_lowercase()) {
+            return Err(Error::question(format!("two questions write the file {name}")).hint("give each its own file"));
+        }
         Ok(())
     }
 }

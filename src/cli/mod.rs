@@ -12,7 +12,7 @@ mod rows;
 mod stats;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -171,8 +171,13 @@ fn ask(matches: &ArgMatches, floors: &Floors, questions: impl FnOnce(Common) -> 
     output.check_terminal()?;
     let asked = questions(common.resolve(input.own_sessions())?)?;
     let stats = Stats::begin(&run, &input)?;
-    let outcome = perform(&input, &run, &asked, &output.output, &rows::refuse)?;
-    output.write(&outcome.answers, &run)?;
+    let (files, options) = (RowFiles::default(), output.row_options());
+    let beside = asked.iter().filter_map(|asked| asked.question.rows_file().map(Path::to_owned));
+    let outputs: Vec<PathBuf> = output.output.iter().cloned().chain(beside).collect();
+    let outcome = perform(&input, &run, &asked, &outputs, &rows::beside(&asked, &files, &options))?;
+    let beside = files.complete();
+    stats.check(&beside)?;
+    output.write_beside(&outcome.answers, &run, beside)?;
     stats.commit(&outcome)?;
     Ok(judge(&outcome.answers, floors))
 }

@@ -40,6 +40,11 @@ impl OutputArgs {
         }
     }
 
+    /// How rows are written to files.
+    pub fn row_options(&self) -> Options {
+        self.options(false, None)
+    }
+
     fn options(&self, color: bool, width: Option<usize>) -> Options {
         Options { table: self.table.clone(), color, width, csv_raw: self.csv_raw, ..Options::default() }
     }
@@ -80,9 +85,14 @@ impl OutputArgs {
 
     /// Writes all answers to each output: standard output if no other is named.
     pub fn write(&self, answers: &[Answer], run: &RunArgs) -> Result<()> {
+        self.write_beside(answers, run, Vec::new())
+    }
+
+    /// The same; the files `beside` the answers appear with them.
+    pub fn write_beside(&self, answers: &[Answer], run: &RunArgs, beside: Vec<file::Pending>) -> Result<()> {
         if !self.output.is_empty() {
             say_notes(run, answers);
-            return self.write_files(answers);
+            return self.write_files(answers, beside);
         }
         let terminal = std::io::stdout().is_terminal();
         let format = match self.format()? {
@@ -94,19 +104,25 @@ impl OutputArgs {
         }
         let width = terminal.then(|| terminal_width().unwrap_or(100));
         let bytes = format.render(answers, &self.options(colored(run.color), width))?;
+        file::commit_all(beside)?;
         // What is made for people is harmless already, and its colours are our own.
         if terminal && format.name() != "table" { to_stdout(&harmless(&bytes)) } else { to_stdout(&bytes) }
     }
 
     /// Writes every file, or none if one of them cannot be written.
-    fn write_files(&self, answers: &[Answer]) -> Result<()> {
+    fn write_files(&self, answers: &[Answer], beside: Vec<file::Pending>) -> Result<()> {
         let mut written = Vec::new();
         for path in &self.output {
             let bytes = self.format_of(path)?.render(answers, &self.options(false, None))?;
             let mut file = file::Pending::create(path)?;
+            if beside.iter().any(|other| other.is_same(&file)) {
+                return Err(Error::question(format!("{}: two outputs want to be this file", path.display()))
+                    .hint("give -o another name"));
+            }
             file.write_all(&bytes).map_err(|error| Error::io(path, &error))?;
             written.push(file);
         }
+        written.extend(beside);
         file::commit_all(written)
     }
 }

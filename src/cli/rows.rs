@@ -9,8 +9,9 @@ use arrow_schema::SchemaRef;
 
 use super::output::harmless;
 use crate::error::{Error, Result};
+use crate::pipeline::Asked;
 use crate::reports::file::Pending;
-use crate::reports::{Answer, Format, Options, RowWriter};
+use crate::reports::{Answer, Format, Options, RowWriter, find_for_rows};
 use crate::sync::lock;
 
 /// Files that rows go to. They get their names when all is done.
@@ -125,9 +126,26 @@ impl RowWriter for Tee {
     }
 }
 
+/// Where the rows of questions go that write them beside their answers: to the file that each names.
+pub fn beside<'a>(
+    asked: &'a [Asked],
+    files: &'a RowFiles,
+    options: &'a Options,
+) -> impl Fn(&str, &SchemaRef) -> Result<Box<dyn RowWriter>> + 'a {
+    move |name, schema| match file_of(asked, name) {
+        Some(path) => files.writer(Pending::create(path)?, find_for_rows(path)?, schema, options),
+        None => refuse(name, schema),
+    }
+}
+
+/// The file that the question called `name` names for its rows.
+pub fn file_of<'a>(asked: &'a [Asked], name: &str) -> Option<&'a Path> {
+    asked.iter().find(|asked| asked.name == name)?.question.rows_file()
+}
+
 /// Takes no rows: for commands whose questions give none.
 pub fn refuse(name: &str, _schema: &SchemaRef) -> Result<Box<dyn RowWriter>> {
-    Err(Error::question(format!("{name} answers with rows, which need a file to go to"))
+    Err(Error::question(format!("{name} writes rows, which need a file to go to"))
         .hint("give the job an output folder: --output-dir out"))
 }
 

@@ -282,6 +282,18 @@ pub fn find_by_path(path: &Path) -> Result<&'static dyn Format> {
         .hint(format!("end it in {}, or give --format", listed(suffixes))))
 }
 
+/// The format of rows that the suffix of a file asks for.
+pub fn find_for_rows(path: &Path) -> Result<&'static dyn Format> {
+    if let Ok(format) = find_by_path(path)
+        && format.holds_rows()
+    {
+        return Ok(format);
+    }
+    let suffixes = FORMATS.iter().filter(|format| format.holds_rows()).map(|format| format!(".{}", suffix(*format)));
+    Err(Error::question(format!("{}: a file of rows is known by its suffix", path.display()))
+        .hint(format!("end it in {}", listed(suffixes))))
+}
+
 /// The tables of `answer` that the reader wants: all, or the one asked for.
 fn wanted_tables(answer: &Answer, options: &Options) -> Result<Vec<Table>> {
     let mut tables = answer.report.tables();

@@ -1,6 +1,5 @@
 //! The funnel bound to the names of a run: what it takes in of every visitor.
 
-use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,16 +11,16 @@ use super::follow::{Follow, Work};
 use super::options::{Count, Shape};
 use super::report::FunnelReport;
 use super::trend::Trend;
-use crate::analyses::Analysis;
+use super::visitors::VisitorRows;
 use crate::analyses::step::Hit;
-use crate::analyses::steps::Rules;
+use crate::analyses::{Analysis, Rows};
 use crate::error::Result;
 use crate::journeys::{Journey, Names, Unit, Visitor};
 use crate::spill::Spill;
 
 /// A funnel bound to the names of a run.
 pub struct BoundFunnel {
-    pub follow: Follow,
+    pub follow: Arc<Follow>,
     pub unit: Unit,
     pub count: Count,
     /// The visitor that is shown.
@@ -30,6 +29,7 @@ pub struct BoundFunnel {
     pub dropped_next: Option<DroppedNext>,
     pub comparing: Option<Comparing>,
     pub drivers: Option<DriverSearch>,
+    pub visitors: Option<VisitorRows>,
     pub steps: Vec<String>,
     /// What events fit: the steps, and instead of a block its members.
     pub slots: Vec<String>,
@@ -51,6 +51,10 @@ impl Analysis for BoundFunnel {
     /// The first value among the events that fit a step breaks a funnel down.
     fn touches(&self, journey: Journey<'_>, at: usize) -> bool {
         self.follow.matcher.mask(journey, at) != 0
+    }
+
+    fn rows(&self) -> Option<&dyn Rows> {
+        self.visitors.as_ref().map(|rows| rows as &dyn Rows)
     }
 
     fn empty(&self) -> FunnelCounts {
@@ -140,7 +144,8 @@ impl BoundFunnel {
     /// Takes in a visitor by the best attempt of all sessions.
     fn observe_best(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, steps: u64) {
         counts.journeys += u64::from(visitor.journeys(self.unit).next().is_some());
-        let best = self.best(&self.follow.entered, work, visitor, visitor.numbered(self.unit), steps);
+        let sessions = visitor.numbered(self.unit);
+        let best = self.follow.best(&self.follow.entered, work, visitor, sessions, steps);
         let Some((_, journey, attempt)) = best else { return };
         counts.entering += 1;
         self.take(counts, journey, &attempt);
@@ -151,41 +156,9 @@ impl BoundFunnel {
         self.count == Count::Visitors && self.unit != Unit::Visitor
     }
 
-    /// The best attempt of some sessions of a visitor that begins `within` some time, and its session with the number.
-    pub fn best<'v>(
-        &self,
-        within: &Range<i64>,
-        work: &mut Work,
-        visitor: Visitor<'v>,
-        sessions: impl Iterator<Item = (u32, Journey<'v>)>,
-        steps: u64,
-    ) -> Option<(u32, Journey<'v>, Vec<Hit>)> {
-        let mut best: Option<(u32, Journey<'_>, Vec<Hit>)> = None;
-        for (number, session) in sessions {
-            self.follow.attempts_within(within, work, visitor, session, steps, |attempt| {
-                if best.as_ref().is_none_or(|(_, _, other)| is_better(&self.follow.plan.rules, attempt, other)) {
-                    best = Some((number, session, attempt.to_vec()));
-                }
-            });
-        }
-        best
-    }
-
     /// Takes in a reported attempt.
     fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
         counts.open += u64::from(self.open_after.is_some_and(|after| attempt[0].time > after));
         counts.add(self, attempt, journey);
     }
-}
-
-/// Whether an attempt of a later session is reported rather than one of an earlier session.
-fn is_better(rules: &Rules, attempt: &[Hit], other: &[Hit]) -> bool {
-    let key = |attempt: &[Hit]| {
-        let time = |hit: &Hit| if hit.is_skipped() { i64::MAX } else { hit.time };
-        let times: Vec<i64> = attempt.iter().map(time).collect();
-        let depth = rules.depth(attempt.len());
-        let filled = attempt.iter().filter(|hit| !hit.is_skipped()).count();
-        (Reverse(depth), times.get(depth - 1).copied(), Reverse(times[0]), Reverse(filled), times)
-    };
-    key(attempt) < key(other)
 }

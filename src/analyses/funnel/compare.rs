@@ -130,12 +130,12 @@ impl Comparing {
         for ((compare, _), sides) in self.compare.iter().zip(counts) {
             for (before, at) in required.iter().copied().zip(required.iter().copied().skip(1)) {
                 let step = &steps[at];
-                let contrast = |share: fn(&Reached, usize) -> Share| {
+                let contrast = |share: &dyn Fn(&Reached, usize) -> Share| {
                     let [a, b] = &sides;
                     Contrast { a: share(a, at), b: share(b, at) }
                 };
-                let of_first = contrast(|side, at| Share { part: side.entered[at], whole: side.entered[0] });
-                let of_previous = contrast(|side, at| Share { part: side.continued[at], whole: side.entered[before] });
+                let of_first = contrast(&|side, at| Share { part: side.entered[at], whole: side.entered[0] });
+                let of_previous = contrast(&|side, at| Share { part: side.continued[at], whole: side.entered[before] });
                 if shape != Shape::Open {
                     rows.push(Compared::new(compare, &step.step, "of_first", of_first));
                 }
@@ -159,7 +159,7 @@ impl BoundFunnel {
         counts: &mut Reached,
     ) {
         if self.counts_best() {
-            let best = self.best(within, work, visitor, journeys, steps);
+            let best = self.follow.best(within, work, visitor, journeys, steps);
             return best.iter().for_each(|(_, _, attempt)| counts.attempt(attempt));
         }
         for (_, journey) in journeys {

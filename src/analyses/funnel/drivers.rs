@@ -203,7 +203,7 @@ impl DriverSearch {
     ) {
         if funnel.counts_best() {
             let sessions = visitor.numbered(funnel.unit);
-            let best = funnel.best(&funnel.follow.entered, work, visitor, sessions, steps);
+            let best = funnel.follow.best(&funnel.follow.entered, work, visitor, sessions, steps);
             return best.iter().for_each(|(number, session, attempt)| {
                 self.take(funnel, work, counts, (*number, *session), attempt);
             });

@@ -1,5 +1,6 @@
 //! The attempts that a journey makes at the steps of a funnel.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use foldhash::fast::RandomState;
@@ -128,6 +129,26 @@ impl Follow {
         take: impl FnMut(&[Hit]),
     ) {
         self.attempts_within(&self.entered, work, visitor, journey, steps, take);
+    }
+
+    /// The best reported attempt of some journeys of a visitor that begins `within` some time, with its journey and that one's number.
+    pub fn best<'v>(
+        &self,
+        within: &Range<i64>,
+        work: &mut Work,
+        visitor: Visitor<'v>,
+        journeys: impl Iterator<Item = (u32, Journey<'v>)>,
+        steps: u64,
+    ) -> Option<(u32, Journey<'v>, Vec<Hit>)> {
+        let mut best: Option<(u32, Journey<'_>, Vec<Hit>)> = None;
+        for (number, journey) in journeys {
+            self.attempts_within(within, work, visitor, journey, steps, |attempt| {
+                if best.as_ref().is_none_or(|(.., other)| is_better(&self.plan.rules, attempt, other)) {
+                    best = Some((number, journey, attempt.to_vec()));
+                }
+            });
+        }
+        best
     }
 
     /// The times of the events that may be a first step.
@@ -285,4 +306,16 @@ pub fn pairs(rules: &Rules) -> Vec<Rules> {
         ..rules.clone()
     };
     (1..rules.steps).map(pair).collect()
+}
+
+/// Whether an attempt of a later session is reported rather than one of an earlier session.
+fn is_better(rules: &Rules, attempt: &[Hit], other: &[Hit]) -> bool {
+    let key = |attempt: &[Hit]| {
+        let time = |hit: &Hit| if hit.is_skipped() { i64::MAX } else { hit.time };
+        let times: Vec<i64> = attempt.iter().map(time).collect();
+        let depth = rules.depth(attempt.len());
+        let filled = attempt.iter().filter(|hit| !hit.is_skipped()).count();
+        (Reverse(depth), times.get(depth - 1).copied(), Reverse(times[0]), Reverse(filled), times)
+    };
+    key(attempt) < key(other)
 }

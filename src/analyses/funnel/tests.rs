@@ -3,6 +3,7 @@ mod drivers;
 mod explain;
 mod kinds;
 mod options;
+mod visitors;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

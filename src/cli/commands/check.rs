@@ -79,10 +79,13 @@ fn columns(job: &Job, notes: &mut Vec<String>) -> Result<pipeline::Checked> {
 
 /// What only some runs of the job can answer: rows go to files.
 fn homeless_rows(job: &Job) -> Option<String> {
-    let with_rows = |asked: &&Asked| KINDS.iter().any(|known| known.rows && known.name == kind(asked));
+    let with_rows = |asked: &&Asked| {
+        let of_rows = KINDS.iter().any(|known| known.rows && known.name == kind(asked));
+        of_rows || asked.question.rows_file().is_some()
+    };
     let asked = job.asked.iter().find(with_rows).filter(|_| !job.has_folder())?;
     Some(format!(
-        "{} answers with rows, which need a folder to go to: run it with --output-dir, or name [output] dir",
+        "{} writes rows, which need a folder to go to: run it with --output-dir, or name [output] dir",
         asked.name
     ))
 }

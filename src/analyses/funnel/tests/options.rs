@@ -113,10 +113,10 @@ pub(super) fn question(text: &str, shared: Value) -> Box<dyn Question> {
 }
 
 /// A journey, and the places of an attempt's events in it.
-type Attempt = (Vec<Event>, Vec<usize>);
+pub(super) type Attempt = (Vec<Event>, Vec<usize>);
 
 /// The attempts of all visitors, and how many visitors have one.
-fn expected(options: &Options, each_value: bool, log: &[Event]) -> (Vec<Attempt>, usize) {
+pub(super) fn expected(options: &Options, each_value: bool, log: &[Event]) -> (Vec<Attempt>, usize) {
     let mut attempts = Vec::new();
     let mut entering = 0;
     for journey in oracle::order(log).into_values() {
@@ -359,6 +359,8 @@ fn shapes_that_contradict_their_options_are_refused() {
         ("order = 'any'\ntrend = 'day'", "by when they begin"),
         ("open = true\nmature = true", "by when they begin"),
         ("open = true\ndropped_next = 3", "drops out at several steps"),
+        ("open = true\nvisitors_out = 'v.csv'", "a row for each attempt at steps in their order"),
+        ("order = 'any'\nvisitors_out = 'v.csv'", "a row for each attempt at steps in their order"),
     ] {
         let mut table: toml::Table = text.parse().unwrap();
         table.entry("steps").or_insert("A > B > C".into());

@@ -1,0 +1,174 @@
+//! One row for each reported attempt: who it is, how far it came, and when it was at each step.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use super::follow::{Follow, Work};
+use crate::analyses::facts::{By, Facts, Lender};
+use crate::analyses::rows::in_order;
+use crate::analyses::segment::columns_apart;
+use crate::analyses::select::{ROWS, Selection};
+use crate::analyses::step::Hit;
+use crate::analyses::table::{field_of_values, times, timestamp, values};
+use crate::analyses::{Common, Rows};
+use crate::error::{Error, Result};
+use crate::ids::Code;
+use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
+
+/// Writes a row for each attempt that the funnel counts.
+pub struct VisitorRows {
+    follow: Arc<Follow>,
+    unit: Unit,
+    /// Whether a visitor counts once, by the best attempt of all sessions.
+    best: bool,
+    steps: Vec<String>,
+    by: Vec<By>,
+    /// What an attempt holds, as its first event has it.
+    held: Vec<By>,
+    facts: Facts,
+    selection: Option<Selection>,
+    schema: SchemaRef,
+}
+
+/// An attempt on its way into the file.
+struct Row<'a> {
+    visitor: Visitor<'a>,
+    number: u32,
+    start: i64,
+    /// Those of the breakdowns, and behind them those that are held.
+    values: Vec<Code>,
+    /// The number of the deepest step that cannot be left out.
+    reached: usize,
+    /// For each step, as far as the attempt comes, when it was done.
+    times: Vec<Option<i64>>,
+}
+
+impl VisitorRows {
+    pub fn new(
+        follow: Arc<Follow>,
+        unit: Unit,
+        best: bool,
+        steps: Vec<String>,
+        hold: &[String],
+        common: &Common,
+        names: &Names,
+    ) -> Result<VisitorRows> {
+        let by = common.by.iter().map(|name| By::new(name, names)).collect::<Result<Vec<_>>>()?;
+        let held = |name: &String| Ok(By { name: name.clone(), lender: Lender::First(names.dimension(name)?) });
+        let held = hold.iter().map(held).collect::<Result<Vec<_>>>()?;
+        let schema = schema(unit, steps.len(), &by, &held);
+        let facts = Facts::new(&common.conventions, names);
+        let selection = Selection::new(common, unit, names)?;
+        Ok(VisitorRows { follow, unit, best, steps, by, held, facts, selection, schema })
+    }
+
+    /// Hands over the attempts of a visitor that are counted, each with its journey and that one's number.
+    fn attempts<'a>(&self, work: &mut Work, visitor: Visitor<'a>, mut take: impl FnMut(u32, Journey<'a>, &[Hit])) {
+        let steps = self.follow.matcher.may_fit(visitor);
+        self.follow.begin(work, visitor);
+        if self.best {
+            let best = self.follow.best(&self.follow.entered, work, visitor, visitor.numbered(self.unit), steps);
+            return best.iter().for_each(|(number, journey, attempt)| take(*number, *journey, attempt));
+        }
+        for (number, journey) in visitor.numbered(self.unit) {
+            self.follow.attempts(work, visitor, journey, steps, |attempt| take(number, journey, attempt));
+        }
+    }
+
+    fn row<'a>(&self, visitor: Visitor<'a>, number: u32, journey: Journey<'a>, attempt: &[Hit]) -> Row<'a> {
+        let touches = |at| self.follow.matcher.mask(journey, at) != 0;
+        let by = self.by.iter().map(|by| by.code(&self.facts, number, journey, touches));
+        let first = attempt[0].at as usize;
+        let held = self.follow.hold.iter().map(|&dimension| journey.dimension(dimension)[first]);
+        let times = attempt.iter().map(|hit| (!hit.is_skipped()).then_some(hit.time)).collect();
+        let reached = self.follow.plan.rules.depth(attempt.len());
+        Row { visitor, number, start: journey.start_time(), values: by.chain(held).collect(), reached, times }
+    }
+
+    /// The columns of some rows, in the order of the schema.
+    fn arrays(&self, rows: &[Row<'_>], names: &Names) -> Vec<ArrayRef> {
+        let reached = || rows.iter().map(|row| row.reached);
+        let text = |number: usize| self.steps.get(number).map(String::as_str);
+        let mut arrays: Vec<ArrayRef> =
+            vec![Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.visitor.id())))];
+        if self.unit != Unit::Visitor {
+            arrays.push(Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.number + 1))));
+            arrays.push(Arc::new(times(rows.iter().map(|row| row.start))));
+        }
+        for (number, by) in self.by.iter().chain(&self.held).enumerate() {
+            arrays.push(values(by, rows.iter().map(|row| row.values[number]), names));
+        }
+        arrays.push(Arc::new(UInt32Array::from_iter_values(reached().map(|reached| reached as u32))));
+        arrays.push(Arc::new(reached().map(|reached| text(reached - 1)).collect::<StringArray>()));
+        let dropped = reached().map(|reached| text(reached - 1).filter(|_| reached < self.steps.len()));
+        arrays.push(Arc::new(dropped.collect::<StringArray>()));
+        arrays.push(Arc::new(times(rows.iter().map(|row| row.times[0]))));
+        let at = |step: usize| times(rows.iter().map(|row| row.times.get(step).copied().flatten()));
+        arrays.extend((0..self.steps.len()).map(|step| Arc::new(at(step)) as ArrayRef));
+        arrays
+    }
+
+    fn batch(&self, rows: &[Row<'_>], names: &Names) -> Result<RecordBatch> {
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), self.arrays(rows, names));
+        batch.map_err(|error| Error::bug(format!("rows of a funnel: {error}")))
+    }
+}
+
+impl Rows for VisitorRows {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn write(
+        &self,
+        journeys: &Journeys,
+        names: &Names,
+        write: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let chosen = self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()?;
+        let (mut work, mut rows) = (Work::default(), Vec::with_capacity(ROWS));
+        let mut flush = |rows: &mut Vec<Row<'_>>| {
+            let batch = self.batch(rows, names);
+            rows.clear();
+            write(batch?)
+        };
+        for visitor in in_order(journeys, chosen.as_ref()) {
+            let mut written = Ok(());
+            self.attempts(&mut work, visitor, |number, journey, attempt| {
+                rows.push(self.row(visitor, number, journey, attempt));
+                if rows.len() == ROWS && written.is_ok() {
+                    written = flush(&mut rows);
+                }
+            });
+            written?;
+        }
+        if rows.is_empty() { Ok(()) } else { flush(&mut rows) }
+    }
+}
+
+/// The columns. Those of breakdowns and held values have names that differ from all others.
+fn schema(unit: Unit, steps: usize, by: &[By], held: &[By]) -> SchemaRef {
+    let time = |name: &str, optional: bool| Field::new(name, timestamp(), optional);
+    let mut who = vec![Field::new("visitor", DataType::Utf8, false)];
+    if unit != Unit::Visitor {
+        who.extend([Field::new("session_number", DataType::UInt32, false), time("session_start", false)]);
+    }
+    let mut what = vec![
+        Field::new("reached", DataType::UInt32, false),
+        Field::new("step", DataType::Utf8, false),
+        Field::new("dropped_after", DataType::Utf8, true),
+        time("entered_at", false),
+    ];
+    what.extend((1..=steps).map(|step| time(&format!("step_{step}_at"), step > 1)));
+    let names = |values: &[By]| values.iter().map(|by| by.name.clone()).collect::<Vec<_>>();
+    let mut taken: Vec<String> = who.iter().chain(&what).map(|field| field.name().clone()).collect();
+    let by_names = columns_apart("by_", &names(by), taken.iter());
+    taken.extend(by_names.iter().cloned());
+    let held_names = columns_apart("held_", &names(held), taken.iter());
+    let values = by_names.iter().zip(by).chain(held_names.iter().zip(held));
+    who.extend(values.map(|(name, by)| field_of_values(name, by)));
+    who.extend(what);
+    Arc::new(Schema::new(who))
+}
