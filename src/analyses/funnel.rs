@@ -1,5 +1,6 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
+mod between;
 mod bound;
 mod compare;
 mod counts;
@@ -39,6 +40,8 @@ use crate::error::{Error, Result};
 use crate::journeys::{DAY, Names, Needs, Unit, instant};
 use crate::reports::find_for_rows;
 use crate::units::{Span, Top};
+use between::Between;
+pub use between::{BetweenRow, Met, Way};
 use bound::BoundFunnel;
 use compare::Comparing;
 pub use compare::Comparison;
@@ -128,6 +131,10 @@ pub struct FunnelSpec {
     /// one (other)
     #[arg(long, value_name = "N")]
     pub dropped_next: Option<Top>,
+    /// Also which events lie between each step and the next one, for those who went on and for those who left: the N most frequent,
+    /// or `all`; the rest are counted in one (other)
+    #[arg(long, value_name = "N")]
+    pub between: Option<Top>,
     /// Also how many went on of those who entered in each hour, day, week or month, by local date
     #[arg(long, value_name = "PERIOD")]
     pub trend: Option<Period>,
@@ -216,6 +223,10 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question("in an open funnel a journey drops out at several steps")
                 .hint("ask for --dropped-next without --open"));
         }
+        if self.between.is_some() && options.shape != Shape::Ordered {
+            return Err(Error::question("--between looks between steps that follow each other in their order")
+                .hint("leave --open and --order any out"));
+        }
         if self.mature && !matches!(window, Window::Of(_)) {
             return Err(Error::question(format!("--mature needs a window that is a duration, not {window}"))
                 .hint("only then can an attempt begin too late to be followed: give --window a duration"));
@@ -232,8 +243,16 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
         }
         let compare = Compare::parse_all(&self.compare).map_err(|error| error.within("--compare"))?;
         compare::check(&compare, steps.len(), options.shape, grain)?;
-        let (dropped_next, trend, mature, explain) = (self.dropped_next, self.trend, self.mature, self.explain);
-        let shown = Shown { dropped_next, trend, mature, explain, compare, drivers, visitors: self.visitors_out };
+        let shown = Shown {
+            dropped_next: self.dropped_next,
+            between: self.between,
+            trend: self.trend,
+            mature: self.mature,
+            explain: self.explain,
+            compare,
+            drivers,
+            visitors: self.visitors_out,
+        };
         Ok(Box::new(Funnel { steps, hops, window, options, entered, shown, grain, common }))
     }
 }
@@ -257,6 +276,8 @@ pub struct Funnel {
 struct Shown {
     /// How much of what the dropped did next.
     dropped_next: Option<Top>,
+    /// How much of what lies between the steps.
+    between: Option<Top>,
     trend: Option<Period>,
     /// Whether entries too late to be followed are left out.
     mature: bool,
@@ -332,6 +353,9 @@ impl Question for Funnel {
             let in_force = |(rule, _): &(String, Value)| !["repeats", "collapse"].contains(&rule.as_str());
             rules.extend(self.common.node_rules().into_iter().filter(in_force));
         }
+        if let Some(shown) = self.shown.between {
+            rules.insert("between".into(), json!(shown));
+        }
         if self.cuts_sessions() {
             rules.extend(self.common.session_rules());
         }
@@ -359,7 +383,7 @@ impl Question for Funnel {
         }
         needs.scan.value = true;
         needs.ids |= self.shown.explain.is_some() || self.shown.visitors.is_some();
-        needs.scan.event |= self.shown.explain.is_some();
+        needs.scan.event |= self.shown.explain.is_some() || self.shown.between.is_some();
         needs
     }
 
@@ -440,6 +464,7 @@ impl Question for Funnel {
             dropped_next: dropped_next.transpose()?,
             drivers: drivers.transpose()?,
             comparing: Comparing::new(&self.shown.compare, &self.common, names, notes)?,
+            between: self.shown.between.map(|shown| Between::new(self.steps.len(), shown, names, notes)),
             visitors: visitors.transpose()?,
             steps,
             slots: slots.iter().map(ToString::to_string).collect(),

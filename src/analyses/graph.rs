@@ -112,7 +112,7 @@ pub struct Tally {
 impl Tally {
     /// Counts an occurrence in the journey at hand.
     #[inline]
-    fn count(&mut self, turn: Turn) {
+    pub(super) fn count(&mut self, turn: Turn) {
         let (of_journey, of_visitor) = turn.first(&mut self.mark);
         self.count += 1;
         self.journeys += u64::from(of_journey);

@@ -11,9 +11,11 @@ use crate::reports::set_apart;
 /// What stands for a node where a journey ends: no node has this code.
 pub const END: Code = MISSING;
 
-/// What stands for a node where a journey ends, and for the nodes that are not shown by name.
+/// The name of what stands there.
 const END_NAME: &str = "(end)";
-const OTHER: &str = "(other)";
+
+/// What stands for all that is not shown by name.
+pub const OTHER: &str = "(other)";
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 20] = [
+const QUESTIONS: [&[&str]; 21] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -91,6 +91,7 @@ const QUESTIONS: [&[&str]; 20] = [
         "--driver-dim",
         "weekday",
     ],
+    &["funnel", "--steps", "catalog > cart > purchase", "--between", "2", "--by", "platform"],
     &["flow", "--by", "platform", "--depth", "3", "--top", "2"],
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
     &["graph", "--by", "platform", "--min-count", "20", "--max-duration", "2h"],
@@ -219,6 +220,7 @@ fn answers_that_are_changed_are_of_no_schema() {
             "--driver-dim",
             "platform",
         ],
+        &["funnel", "--steps", "catalog > cart", "--between", "1"],
         &["flow", "--depth", "2", "--top", "1", "--by", "platform"],
         &["graph", "--min-count", "1500", "--by", "platform"],
         &["paths", "--top", "2", "--matrix", "--depth", "2", "--by", "platform"],
@@ -239,11 +241,12 @@ fn answers_that_are_changed_are_of_no_schema() {
 const OPEN: [&str; 6] = ["rules", "by", "rejected_reasons", "nulled", "roles", "stage"];
 
 /// Keys that may be missing.
-const OPTIONAL: [&str; 10] = [
+const OPTIONAL: [&str; 11] = [
     "segments",
     "journeys_left_out",
     "fail_under",
     "dropped_next",
+    "between",
     "trend",
     "comparison",
     "comparison_tests",

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::between::{Between, BetweenCounts};
 use super::compare::{self, Comparing};
 use super::counts::FunnelCounts;
 use super::drivers::DriverSearch;
@@ -29,6 +30,7 @@ pub struct BoundFunnel {
     pub dropped_next: Option<DroppedNext>,
     pub comparing: Option<Comparing>,
     pub drivers: Option<DriverSearch>,
+    pub between: Option<Between>,
     pub visitors: Option<VisitorRows>,
     pub steps: Vec<String>,
     /// What events fit: the steps, and instead of a block its members.
@@ -64,6 +66,7 @@ impl Analysis for BoundFunnel {
     fn observe(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>) {
         let steps = self.follow.matcher.may_fit(visitor);
         self.follow.begin(work, visitor);
+        counts.between.iter_mut().for_each(BetweenCounts::next_visitor);
         if self.explain.as_ref().is_some_and(|asked| visitor.id() == asked) {
             self.explain(work, counts, visitor, steps);
         }
@@ -88,7 +91,7 @@ impl Analysis for BoundFunnel {
                 continue;
             }
             self.follow.attempts(work, visitor, journey, steps, |attempt| {
-                self.take(counts, journey, attempt);
+                self.take(counts, visitor, journey, attempt);
                 entered = true;
             });
             counts.entering += u64::from(entered);
@@ -148,7 +151,7 @@ impl BoundFunnel {
         let best = self.follow.best(&self.follow.entered, work, visitor, sessions, steps);
         let Some((_, journey, attempt)) = best else { return };
         counts.entering += 1;
-        self.take(counts, journey, &attempt);
+        self.take(counts, visitor, journey, &attempt);
     }
 
     /// Whether a visitor counts by the best of its sessions.
@@ -157,8 +160,11 @@ impl BoundFunnel {
     }
 
     /// Takes in a reported attempt.
-    fn take(&self, counts: &mut FunnelCounts, journey: Journey<'_>, attempt: &[Hit]) {
+    fn take(&self, counts: &mut FunnelCounts, visitor: Visitor<'_>, journey: Journey<'_>, attempt: &[Hit]) {
         counts.open += u64::from(self.open_after.is_some_and(|after| attempt[0].time > after));
         counts.add(self, attempt, journey);
+        if let (Some(between), Some(counts)) = (&self.between, &mut counts.between) {
+            between.count(&self.follow, counts, visitor, journey, attempt);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::between::{Between, BetweenCounts};
 use super::bound::BoundFunnel;
 use super::compare::{self, SideCounts};
 use super::drivers::DriverCounts;
@@ -37,6 +38,8 @@ pub struct FunnelCounts {
     times: Histogram,
     /// What the dropped did next, if that was asked for.
     next: Option<Grid<u64>>,
+    /// What lies between the steps, if that was asked for.
+    pub(super) between: Option<BetweenCounts>,
     /// Empty if it was not asked for.
     pub(super) trend: TrendCounts,
     /// Both sides of each comparison, if there are any.
@@ -73,6 +76,7 @@ impl FunnelCounts {
             explained: Explained::default(),
             times: Histogram::default(),
             next: funnel.dropped_next.as_ref().map(DroppedNext::counts),
+            between: funnel.between.as_ref().map(Between::counts),
             trend: TrendCounts::default(),
             drivers: funnel.drivers.as_ref().map(|_| DriverCounts::default()),
             sides: funnel.comparing.as_ref().map(|comparing| comparing.counts(steps)),
@@ -138,6 +142,9 @@ impl FunnelCounts {
         if let (Some(into), Some(from)) = (&mut self.next, from.next) {
             into.merge(from);
         }
+        if let (Some(into), Some(from)) = (&mut self.between, from.between) {
+            into.merge(from);
+        }
         self.trend.merge(from.trend);
         if let (Some(into), Some(from)) = (&mut self.sides, from.sides) {
             compare::merge(into, &from);
@@ -194,6 +201,10 @@ impl FunnelCounts {
         let comparison = comparison.map(|(comparing, sides)| comparing.finish(sides, &rows, shape));
         let drivers = funnel.drivers.as_ref().zip(self.drivers);
         let drivers = drivers.map(|(drivers, counts)| drivers.finish(counts, names)).transpose()?;
+        let between = match (&funnel.between, self.between) {
+            (Some(between), Some(counts)) => Some(between.finish(counts, &entered, names)?),
+            _ => None,
+        };
         Ok(FunnelReport {
             comparison,
             drivers,
@@ -203,6 +214,7 @@ impl FunnelCounts {
             open_entries: funnel.open_after.filter(|_| shape == Shape::Ordered).map(|_| self.open),
             having,
             explained,
+            between,
             steps: rows,
             histogram: self.times.bins(),
             trend: funnel.trend.as_ref().map(|trend| trend.finish(self.trend, funnel.steps.len())).transpose()?,
@@ -213,7 +225,8 @@ impl FunnelCounts {
     pub fn bytes(&self) -> usize {
         let times = self.steps.iter().map(|step| step.from_previous.bytes() + step.from_first.bytes());
         let drivers = self.drivers.as_ref().map_or(0, DriverCounts::bytes);
-        let asked = self.next.as_ref().map_or(0, Grid::bytes) + self.trend.bytes() + drivers;
+        let between = self.between.as_ref().map_or(0, BetweenCounts::bytes);
+        let asked = self.next.as_ref().map_or(0, Grid::bytes) + self.trend.bytes() + drivers + between;
         times.sum::<usize>()
             + self.steps.capacity() * size_of::<StepCounts>()
             + self.times.bytes()
@@ -230,6 +243,7 @@ impl FunnelCounts {
         times.try_for_each(|times| times.relieve(spill))?;
         self.next.as_mut().map_or(Ok(()), |next| next.relieve(spill))?;
         self.drivers.as_mut().map_or(Ok(()), |drivers| drivers.relieve(spill))?;
+        self.between.as_mut().map_or(Ok(()), |between| between.relieve(spill))?;
         self.trend.relieve(spill)
     }
 }

@@ -59,6 +59,29 @@ pub struct Work {
 type Values = HashMap<Vec<Code>, u32, RandomState>;
 
 impl Follow {
+    /// The place behind the last event of a journey by which an attempt that is not complete could go on in time.
+    pub fn end(&self, visitor: Visitor<'_>, journey: Journey<'_>, attempt: &[Hit]) -> usize {
+        let (Some(first), Some(last)) = (attempt.first(), attempt.last()) else { return 0 };
+        let Rules { window, limits, .. } = &self.plan.rules;
+        let within = |from: i64, span: i64| journey.times().partition_point(|time| time - from <= span);
+        let limit = limits.get(attempt.len()).copied().flatten();
+        let limit = limit.map_or(journey.len(), |limit| within(last.time, limit));
+        let window = match (*window, self.sessions) {
+            (None, _) => journey.len(),
+            (Some(more), Some(rule)) => {
+                let ends = visitor.numbered_sessions(rule).scan(0, |end, (_, session)| {
+                    *end += session.len();
+                    Some(*end)
+                });
+                // The session of the first step, and so many more.
+                ends.skip_while(|end| *end <= first.at as usize).take(more as usize + 1).last().unwrap_or(journey.len())
+            }
+            (Some(more), None) if self.order.by_event => first.at as usize + more as usize + 1,
+            (Some(span), None) => within(first.time, span),
+        };
+        window.min(limit).min(journey.len())
+    }
+
     /// Whether an attempt is nothing but the plain definition's.
     fn is_plain(&self) -> bool {
         self.excluded.is_none()

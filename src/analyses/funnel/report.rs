@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::between::{BetweenRow, Met};
 use super::compare::Comparison;
 use super::drivers::DriverReport;
 use super::histogram::Bin;
@@ -27,6 +28,8 @@ pub struct FunnelReport {
     pub having: Vec<(String, u64)>,
     /// The events of the visitor that was asked for, and the steps that they fill.
     pub explained: Option<Table>,
+    /// The events between the steps: by pair of steps, then those of who went on first, then by count. `None` unless it was asked for.
+    pub between: Option<Vec<BetweenRow>>,
     /// How long those who did all steps took from the first to the last; empty if nobody did, or if there is one step alone.
     pub histogram: Vec<Bin>,
     /// Those who entered by period of the entry, in the order of time. `None` unless it was asked for.
@@ -94,6 +97,7 @@ impl Report for FunnelReport {
         tables.extend(self.trend_table());
         tables.extend(self.comparison.as_ref().map(Comparison::table));
         tables.extend(self.drivers.as_ref().map(DriverReport::table));
+        tables.extend(self.between_table());
         tables
     }
 
@@ -150,6 +154,9 @@ impl Report for FunnelReport {
             report["drivers"] = drivers.json();
             report["driver_tests"] = json!(drivers.tests);
             report["drivers_too_rare"] = json!(drivers.too_rare);
+        }
+        if let Some(table) = self.between_table() {
+            report["between"] = table.json();
         }
         if let Some(table) = &self.explained {
             report["explain"] = table.json();
@@ -225,6 +232,27 @@ impl FunnelReport {
         }
         let columns = ["step", "node", "count"].map(str::to_owned).to_vec();
         Some(Table { name: "dropped_next", columns, rows })
+    }
+
+    /// Nothing unless it was asked for.
+    fn between_table(&self) -> Option<Table> {
+        const COLUMNS: [&str; 8] = ["from", "to", "outcome", "event", "visitors", "attempts", "share", "count"];
+        let row = |row: &BetweenRow| {
+            let step = |at: usize| Cell::Text(self.steps[at].step.clone());
+            let met = |of: fn(&Met) -> Cell| row.met.as_ref().map_or(Cell::Null, of);
+            vec![
+                step(row.step),
+                step(row.step + 1),
+                Cell::Text(row.way.name().to_owned()),
+                Cell::Text(row.event.clone()),
+                met(|met| Cell::Count(met.visitors)),
+                met(|met| Cell::Count(met.attempts)),
+                met(|met| Cell::rate(met.share)),
+                Cell::Count(row.count),
+            ]
+        };
+        let rows = self.between.as_ref()?.iter().map(row).collect();
+        Some(Table { name: "between", columns: COLUMNS.map(str::to_owned).to_vec(), rows })
     }
 
     /// Nothing unless it was asked for.

@@ -1,3 +1,4 @@
+mod between;
 mod compare;
 mod drivers;
 mod explain;

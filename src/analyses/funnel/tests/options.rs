@@ -359,6 +359,8 @@ fn shapes_that_contradict_their_options_are_refused() {
         ("order = 'any'\ntrend = 'day'", "by when they begin"),
         ("open = true\nmature = true", "by when they begin"),
         ("open = true\ndropped_next = 3", "drops out at several steps"),
+        ("open = true\nbetween = 3", "steps that follow each other in their order"),
+        ("order = 'any'\nbetween = 'all'", "steps that follow each other in their order"),
         ("open = true\nvisitors_out = 'v.csv'", "a row for each attempt at steps in their order"),
         ("order = 'any'\nvisitors_out = 'v.csv'", "a row for each attempt at steps in their order"),
     ] {
