@@ -233,6 +233,25 @@ impl By {
         }
     }
 
+    /// Whether the name of a breakdown says which value of a column counts.
+    pub fn says_which(name: &str) -> bool {
+        !By::is_fact(name) && column(name).0 != name
+    }
+
+    /// Whether a breakdown is by a fact of journeys, and by no column.
+    pub fn is_fact(name: &str) -> bool {
+        Fact::named(name).is_some()
+    }
+
+    /// The same by the last value of a column.
+    pub fn last(self) -> By {
+        let lender = match self.lender {
+            Lender::First(dimension) => Lender::Last(dimension),
+            other => other,
+        };
+        By { lender, ..self }
+    }
+
     /// The code of a journey's value. Only events that `touches` lend the value of a dimension.
     pub fn code(&self, facts: &Facts, number: u32, journey: Journey<'_>, touches: impl Fn(usize) -> bool) -> Code {
         let (dimension, last) = match self.lender {

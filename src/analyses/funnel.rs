@@ -13,6 +13,7 @@ mod options;
 mod report;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod trend;
 mod visitors;
 mod window;
@@ -53,6 +54,7 @@ pub use histogram::Bin;
 pub use options::{Among, Count, ExcludeSpec, StepOrder, TieOrder, Times, WindowFrom};
 use options::{Options, Shape};
 pub use report::{FunnelReport, StepRow};
+pub use touch::Touch;
 use trend::Trend;
 pub use trend::TrendRow;
 use visitors::VisitorRows;
@@ -156,6 +158,10 @@ pub struct FunnelSpec {
     /// How many journeys there must be with a driver, and how many without [default: 10]
     #[arg(long, value_name = "N")]
     pub min_support: Option<NonZeroU64>,
+    /// Whose value of a column of --by counts: the first or the last of the visitor's events that fit a step; `all`: the funnel once
+    /// for each value, over its events alone; step:N: once for each value that an attempt has at that step [default: first]
+    #[arg(long, value_name = "TOUCH")]
+    pub touch: Option<Touch>,
     /// Also write a row for each attempt that is counted to this file (.csv, .jsonl or .parquet; in a job a name inside of the
     /// output folder): the visitor, how far it came, where it dropped, and when it was at each step
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -212,6 +218,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             return Err(Error::question("--explain shows attempts at steps in their order")
                 .hint("leave --open and --order any out"));
         }
+        let touch = Touch::new(&self, &common.by, &options, steps.len())?;
         if let Some(file) = &self.visitors_out {
             if options.shape != Shape::Ordered {
                 return Err(Error::question("--visitors-out has a row for each attempt at steps in their order")
@@ -253,7 +260,7 @@ clickpath funnel sample-data/shop.csv.gz --steps 'add_to_cart >> cart' --grain s
             drivers,
             visitors: self.visitors_out,
         };
-        Ok(Box::new(Funnel { steps, hops, window, options, entered, shown, grain, common }))
+        Ok(Box::new(Funnel { steps, hops, window, options, entered, touch, shown, grain, common }))
     }
 }
 
@@ -266,6 +273,7 @@ pub struct Funnel {
     window: Window,
     options: Options,
     entered: Entered,
+    touch: Touch,
     grain: Grain,
     shown: Shown,
     common: Common,
@@ -361,7 +369,7 @@ impl Question for Funnel {
         }
         rules.extend(self.common.by_rule());
         if !self.common.by.is_empty() {
-            rules.insert("touch".into(), json!("first"));
+            rules.insert("touch".into(), json!(self.touch));
         }
         rules
     }
@@ -430,6 +438,7 @@ impl Question for Funnel {
         let sessions = matches!(self.window, Window::Sessions(_)).then(|| names.session(&self.common.sessions));
         let pairs = if self.options.shape == Shape::Open { pairs(&rules) } else { Vec::new() };
         let plan = self.options.plan(rules);
+        let series = self.touch.series(&self.common.by, plan.entry, names)?;
         let mut follow = Follow {
             single: None,
             shape: self.options.shape,
@@ -441,6 +450,7 @@ impl Question for Funnel {
             entered: mature.clone().unwrap_or(entered.clone()),
             plan,
             matcher,
+            series,
         };
         follow.find_short_way();
         let follow = Arc::new(follow);
@@ -449,6 +459,8 @@ impl Question for Funnel {
             let best = self.options.count == Count::Visitors && unit != Unit::Visitor;
             VisitorRows::new(Arc::clone(&follow), unit, best, steps.clone(), &self.options.hold, &self.common, names)
         });
+        let last = self.touch == Touch::Last;
+        let visitors = visitors.map(|rows| rows.map(|rows| if last { rows.by_last() } else { rows }));
         let scope = || PathScope { grain: self.grain, common: self.common.clone() };
         let dropped_next =
             self.shown.dropped_next.map(|shown| DroppedNext::new(&scope(), self.steps.len(), shown, names, notes));
@@ -472,7 +484,8 @@ impl Question for Funnel {
             open_after,
             asked: mature.map(|_| entered),
         };
-        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
+        let by = Segmented::new(bound, &self.common, names)?;
+        Ok(Box::new(if self.touch == Touch::Last { by.by_last() } else { by }))
     }
 }
 

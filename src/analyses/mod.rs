@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::ids::Code;
 use crate::journeys::{Journey, Journeys, Names, Needs, Unit, Visitor};
 use crate::reports::Report;
 use crate::spill::Spill;
@@ -68,9 +69,23 @@ pub trait Analysis: Send + Sync + 'static {
     /// What makes a journey here, and so what a segment chooses.
     fn unit(&self) -> Unit;
 
-    /// Whether event number `at` of a journey may lend the value of a dimension to the journey's segment.
-    fn touches(&self, _journey: Journey<'_>, _at: usize) -> bool {
+    /// Looks at a visitor before its journeys are put into segments.
+    fn meet(&self, _work: &mut Self::Work, _visitor: Visitor<'_>) {}
+
+    /// Whether event number `at` of a journey of the visitor met last may lend the value of a dimension to the journey's segment.
+    fn touches(&self, _work: &Self::Work, _visitor: Visitor<'_>, _journey: Journey<'_>, _at: usize) -> bool {
         true
+    }
+
+    /// The segments of the journeys of the visitor met last, each with the number of the journey, if an analysis tells them in a way of
+    /// its own: then a journey may be of several.
+    fn series(&self, _work: &mut Self::Work, _visitor: Visitor<'_>) -> Option<Vec<(Vec<Code>, u32)>> {
+        None
+    }
+
+    /// Takes in a visitor for one segment of its [`series`](Self::series), of which it has all its journeys.
+    fn observe_in(&self, work: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>, _segment: &[Code]) {
+        self.observe(work, partial, visitor);
     }
 
     /// The journeys of a partition that the question is about, if not all: asked before its visitors are observed.

@@ -19,7 +19,8 @@ use crate::spill::Spill;
 /// An analysis over all journeys, and over each segment of them.
 ///
 /// A journey belongs to the segment of its first non-empty value among the events that may lend one
-/// ([`Analysis::touches`]); a journey without a value belongs to the segment "". Every journey is in exactly one segment.
+/// ([`Analysis::touches`]); a journey without a value belongs to the segment "". Every journey is in exactly one segment, unless
+/// the analysis has a way of its own to tell them ([`Analysis::series`]).
 pub struct Segmented<A> {
     inner: A,
     by: Vec<By>,
@@ -38,10 +39,15 @@ impl<A: Analysis> Segmented<A> {
         Ok(Segmented { inner, by, facts: Facts::new(&common.conventions, names), selection })
     }
 
+    /// The same by the last values of dimensions, not by the first.
+    pub fn by_last(self) -> Self {
+        Segmented { by: self.by.into_iter().map(By::last).collect(), ..self }
+    }
+
     /// The segment of a journey, one value per dimension.
-    fn key(&self, number: u32, journey: Journey<'_>, key: &mut Vec<Code>) {
+    fn key(&self, work: &A::Work, visitor: Visitor<'_>, number: u32, journey: Journey<'_>, key: &mut Vec<Code>) {
         key.clear();
-        let touches = |at| self.inner.touches(journey, at);
+        let touches = |at| self.inner.touches(work, visitor, journey, at);
         key.extend(self.by.iter().map(|by| by.code(&self.facts, number, journey, touches)));
     }
 }
@@ -129,9 +135,13 @@ impl<A: Analysis> Analysis for Segmented<A> {
         if self.by.is_empty() {
             return self.inner.observe(&mut work.total, &mut partial.total, visitor);
         }
+        self.inner.meet(&mut work.total, visitor);
+        if let Some(series) = self.inner.series(&mut work.total, visitor) {
+            return self.observe_series(series, work, partial, visitor);
+        }
         match self.inner.unit() {
             Unit::Visitor => {
-                self.key(0, visitor.whole(), &mut work.key);
+                self.key(&work.total, visitor, 0, visitor.whole(), &mut work.key);
                 let segment = partial.place(&work.key, || self.inner.empty());
                 self.observe_whole(segment, work, partial, visitor);
             }
@@ -207,7 +217,7 @@ impl<A: Analysis> Segmented<A> {
     ) {
         work.sessions.clear();
         for (number, session) in visitor.numbered_sessions(rule) {
-            self.key(number, session, &mut work.next);
+            self.key(&work.total, visitor, number, session, &mut work.next);
             let segment = match work.sessions.last() {
                 Some(&(segment, _)) if work.next == work.key => segment,
                 _ => partial.place(&work.next, || self.inner.empty()),
@@ -229,6 +239,30 @@ impl<A: Analysis> Segmented<A> {
             work.chosen.extend(same.iter().map(|(_, number)| number));
             let part = visitor.with_sessions(&work.chosen);
             self.inner.observe(&mut work.segments[segment], &mut partial.segments[segment].part, part);
+        }
+    }
+
+    /// Takes in a visitor for each segment that the analysis tells of, and for all.
+    fn observe_series(
+        &self,
+        mut series: Vec<(Vec<Code>, u32)>,
+        work: &mut Work<A::Work>,
+        partial: &mut Partial<A::Partial>,
+        visitor: Visitor<'_>,
+    ) {
+        self.inner.observe(&mut work.total, &mut partial.total, visitor);
+        series.sort_unstable();
+        for same in series.chunk_by(|a, b| a.0 == b.0) {
+            let key = &same[0].0;
+            let segment = partial.place(key, || self.inner.empty()) as usize;
+            work.segments.resize_with(partial.segments.len(), A::Work::default);
+            work.chosen.clear();
+            work.chosen.extend(same.iter().map(|(_, number)| number));
+            let part = match self.inner.unit() {
+                Unit::Visitor => visitor,
+                Unit::Session(_) => visitor.with_sessions(&work.chosen),
+            };
+            self.inner.observe_in(&mut work.segments[segment], &mut partial.segments[segment].part, part, key);
         }
     }
 

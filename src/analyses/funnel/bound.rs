@@ -16,6 +16,7 @@ use super::visitors::VisitorRows;
 use crate::analyses::step::Hit;
 use crate::analyses::{Analysis, Rows};
 use crate::error::Result;
+use crate::ids::Code;
 use crate::journeys::{Journey, Names, Unit, Visitor};
 use crate::spill::Spill;
 
@@ -50,9 +51,29 @@ impl Analysis for BoundFunnel {
         self.unit
     }
 
-    /// The first value among the events that fit a step breaks a funnel down.
-    fn touches(&self, journey: Journey<'_>, at: usize) -> bool {
-        self.follow.matcher.mask(journey, at) != 0
+    fn meet(&self, work: &mut Work, visitor: Visitor<'_>) {
+        self.follow.begin(work, visitor);
+    }
+
+    /// A value among the events that fit a step breaks a funnel down.
+    fn touches(&self, work: &Work, visitor: Visitor<'_>, journey: Journey<'_>, at: usize) -> bool {
+        self.follow.mask(work, visitor, journey, at) != 0
+    }
+
+    fn series(&self, work: &mut Work, visitor: Visitor<'_>) -> Option<Vec<(Vec<Code>, u32)>> {
+        let series = self.follow.series.as_ref()?;
+        let mut all = Vec::new();
+        for (number, journey) in visitor.numbered(self.unit) {
+            let values = series.values(&self.follow, work, visitor, journey);
+            all.extend(values.into_iter().map(|value| (value, number)));
+        }
+        Some(all)
+    }
+
+    fn observe_in(&self, work: &mut Work, counts: &mut FunnelCounts, visitor: Visitor<'_>, segment: &[Code]) {
+        work.value = Some(segment.to_vec());
+        self.observe(work, counts, visitor);
+        work.value = None;
     }
 
     fn rows(&self) -> Option<&dyn Rows> {

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::options::Shape;
+use super::touch::Series;
 use crate::analyses::step::{Hit, Matcher};
 use crate::analyses::steps::{
     Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Rules, Single, Trail, Unordered, Work as Matching, bits,
@@ -32,6 +33,8 @@ pub struct Follow {
     pub sessions: Option<usize>,
     /// When the first step must be, in µs.
     pub entered: Range<i64>,
+    /// How attempts are told by value, if each has a series.
+    pub series: Option<Series>,
 }
 
 /// A first step at any time.
@@ -53,6 +56,8 @@ pub struct Work {
     values: Values,
     /// Of the steps that only a visitor's first event fits: its place, and the step as a bit.
     firsts: Vec<(usize, u64)>,
+    /// The value of the series at hand; none for all events.
+    pub(super) value: Option<Vec<Code>>,
 }
 
 /// The combinations of held values of a journey, numbered.
@@ -174,6 +179,11 @@ impl Follow {
         best
     }
 
+    /// The same as [`attempts`](Self::attempts) of any steps.
+    pub fn all_attempts(&self, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>, take: impl FnMut(&[Hit])) {
+        self.attempts(work, visitor, journey, u64::MAX, take);
+    }
+
     /// The times of the events that may be a first step.
     pub fn entries(&self, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) -> Vec<i64> {
         work.trail.clear();
@@ -198,7 +208,8 @@ impl Follow {
         if steps & 1 == 0 {
             return;
         }
-        if let (Some(single), true) = (&self.single, visitor.is_apart() && *entered == ALWAYS) {
+        let all = *entered == ALWAYS && work.value.is_none();
+        if let (Some(single), true) = (&self.single, visitor.is_apart() && all) {
             let most = steps.trailing_ones() as usize;
             single.attempt(journey.events(), journey.times(), most, &mut work.single);
             if !work.single.is_empty() {
@@ -207,12 +218,18 @@ impl Follow {
             return;
         }
         work.trail.clear();
-        if steps & 2 == 0 && *entered == ALWAYS && self.is_plain() {
+        if steps & 2 == 0 && all && self.is_plain() {
             self.matcher.first_hit(journey, &mut work.trail.hits);
         } else {
             self.lay(entered, work, visitor, journey);
         }
-        self.plan.attempts(&mut work.trail, &mut work.attempts, take);
+        let Work { trail, attempts, value, .. } = work;
+        self.plan.attempts(trail, attempts, |attempt| {
+            let series = self.series.as_ref().zip(value.as_ref());
+            if series.is_none_or(|(series, value)| series.counts(value, journey, attempt)) {
+                take(attempt);
+            }
+        });
     }
 
     /// Hands over the attempt of a funnel without an order: an event for each step that is done.
@@ -289,7 +306,10 @@ impl Follow {
                 }
             }
         }
-        let Work { trail, sessions, values, .. } = work;
+        let Work { trail, sessions, values, value, .. } = work;
+        if let (Some(series), Some(value)) = (&self.series, value) {
+            series.restrict(value, journey, trail);
+        }
         if *entered != ALWAYS {
             let outside = trail.hits.iter_mut().filter(|hit| !entered.contains(&hit.time));
             outside.for_each(|hit| hit.mask &= !1);

@@ -4,6 +4,7 @@ mod drivers;
 mod explain;
 mod kinds;
 mod options;
+mod touch;
 mod visitors;
 use std::collections::BTreeSet;
 

@@ -64,6 +64,11 @@ impl VisitorRows {
         Ok(VisitorRows { follow, unit, best, steps, by, held, facts, selection, schema })
     }
 
+    /// The same by the last values of dimensions, not by the first.
+    pub fn by_last(self) -> VisitorRows {
+        VisitorRows { by: self.by.into_iter().map(By::last).collect(), ..self }
+    }
+
     /// Hands over the attempts of a visitor that are counted, each with its journey and that one's number.
     fn attempts<'a>(&self, work: &mut Work, visitor: Visitor<'a>, mut take: impl FnMut(u32, Journey<'a>, &[Hit])) {
         let steps = self.follow.matcher.may_fit(visitor);
@@ -77,8 +82,9 @@ impl VisitorRows {
         }
     }
 
-    fn row<'a>(&self, visitor: Visitor<'a>, number: u32, journey: Journey<'a>, attempt: &[Hit]) -> Row<'a> {
-        let touches = |at| self.follow.matcher.mask(journey, at) != 0;
+    /// An attempt of the visitor that `met` has met.
+    fn row<'a>(&self, met: &Work, visitor: Visitor<'a>, number: u32, journey: Journey<'a>, attempt: &[Hit]) -> Row<'a> {
+        let touches = |at| self.follow.mask(met, visitor, journey, at) != 0;
         let by = self.by.iter().map(|by| by.code(&self.facts, number, journey, touches));
         let first = attempt[0].at as usize;
         let held = self.follow.hold.iter().map(|&dimension| journey.dimension(dimension)[first]);
@@ -128,16 +134,17 @@ impl Rows for VisitorRows {
         write: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let chosen = self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()?;
-        let (mut work, mut rows) = (Work::default(), Vec::with_capacity(ROWS));
+        let (mut work, mut met, mut rows) = (Work::default(), Work::default(), Vec::with_capacity(ROWS));
         let mut flush = |rows: &mut Vec<Row<'_>>| {
             let batch = self.batch(rows, names);
             rows.clear();
             write(batch?)
         };
         for visitor in in_order(journeys, chosen.as_ref()) {
+            self.follow.begin(&mut met, visitor);
             let mut written = Ok(());
             self.attempts(&mut work, visitor, |number, journey, attempt| {
-                rows.push(self.row(visitor, number, journey, attempt));
+                rows.push(self.row(&met, visitor, number, journey, attempt));
                 if rows.len() == ROWS && written.is_ok() {
                     written = flush(&mut rows);
                 }
