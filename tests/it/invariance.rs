@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 use crate::support::{Run, ask_bytes, clickpath, ipc, parquet, shop, shop_text};
 
 /// Questions and their flags; together they look at every part of an event and of a session.
-const QUESTIONS: [&[&str]; 12] = [
+const QUESTIONS: [&[&str]; 13] = [
     &["report"],
     &["summary", "--by", "acquisition_channel", "--session", "session_id"],
     &["funnel", "--steps", FIVE, "--by", "platform"],
     &["funnel", "--steps", "add_to_cart >> cart", "--grain", "session"],
+    &["funnel", "--steps", FIVE, "--by", "platform", "--touch", "step:2", "--entry", "each", "--between", "3"],
     &["flow", "--depth", "10", "--top", "all"],
     &["graph", "--by", "platform", "--timeout", "10m"],
     &["graph", "--repeats", "keep", "--grain", "visitor"],
@@ -131,6 +132,28 @@ fn counts_on_disk_do_not_matter() {
         }
     }
     assert_eq!(fs::read_dir(spill.path()).unwrap().count(), 0, "something is left in the folder");
+}
+
+#[test]
+fn rows_of_attempts_are_the_same_in_the_same_order() {
+    let (header, rows) = rows();
+    let (folder, paths) = written(&[("shuffled.csv", joined(&header, &shuffled(rows)))]);
+    let shop = shop();
+    let file = |log: &Path, flags: &[&str]| {
+        let question = [PLAIN_FUNNEL, &["--by", "platform", "--visitors-out", "who.csv"]].concat();
+        let run = Run::of(
+            &mut clickpath(folder.path()),
+            &[&question[..1], &[log.to_str().unwrap()], &question[1..], flags].concat(),
+        );
+        assert_eq!((run.exit, run.problems()), (Some(0), Vec::new()), "{}\n{}", run.shown, run.stderr);
+        fs::read_to_string(folder.path().join("who.csv")).unwrap()
+    };
+    let expected = file(&shop, &["--threads", "1"]);
+    assert!(expected.lines().count() > 500, "{} rows", expected.lines().count());
+    for flags in [&["--threads", "2"][..], &["--threads", "7"], &["--threads", "2", "--memory", "100MiB"]] {
+        assert_bytes(flags, &file(&shop, flags), &expected);
+    }
+    assert_bytes(&["shuffled"], &file(&paths[0], &[]), &expected);
 }
 
 #[test]
