@@ -476,7 +476,7 @@ impl Question for Funnel {
             dropped_next: dropped_next.transpose()?,
             drivers: drivers.transpose()?,
             comparing: Comparing::new(&self.shown.compare, &self.common, names, notes)?,
-            between: self.shown.between.map(|shown| Between::new(self.steps.len(), shown, names, notes)),
+            between: self.shown.between.map(|shown| Between::new(required(&self.steps), shown, names, notes)),
             visitors: visitors.transpose()?,
             steps,
             slots: slots.iter().map(ToString::to_string).collect(),
@@ -516,6 +516,11 @@ impl Funnel {
     fn cuts_sessions(&self) -> bool {
         self.grain == Grain::Session || matches!(self.window, Window::Sessions(_))
     }
+}
+
+/// The steps that cannot be left out, from 0.
+fn required(steps: &[Step]) -> Vec<usize> {
+    (0..steps.len()).filter(|&at| steps[at].kind() != Kind::Optional).collect()
 }
 
 /// Refuses steps that cannot stand where they stand, and too many.

@@ -149,6 +149,18 @@ impl Rules {
         self.chart.as_ref().map_or(self.steps, Chart::slots)
     }
 
+    /// The longest time from the last of so many steps to whichever is next; `None` if it has no limit.
+    pub fn next_limit(&self, passed: usize) -> Option<i64> {
+        let last = (passed..self.steps).find(|&step| !self.is_optional(step + 1))?;
+        let limits = (passed..=last).map(|step| self.limits.get(step).copied().flatten());
+        limits.collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// The bits of a step, from 0, in the masks of hits.
+    pub fn slots_of(&self, step: usize) -> u64 {
+        self.chart.as_ref().map_or(1 << step, |chart| chart.slots_of(step + 1))
+    }
+
     /// Lets each hit count as the step that its first slot belongs to.
     pub fn count_steps(&self, hits: &mut [Hit]) {
         if let Some(chart) = &self.chart {

@@ -23,8 +23,8 @@ use crate::units::Top;
 pub struct Between {
     /// How many codes of events there are.
     events: u64,
-    /// How many pairs of neighbouring steps.
-    pairs: u64,
+    /// The steps that cannot be left out, from 0: neighbours are pairs.
+    steps: Vec<usize>,
     shown: Top,
 }
 
@@ -41,7 +41,9 @@ pub enum Way {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BetweenRow {
     /// The step that it comes behind, from 0.
-    pub step: usize,
+    pub from: usize,
+    /// The next step that cannot be left out.
+    pub to: usize,
     /// What became of the attempts.
     pub way: Way,
     /// The name of the event, or all `(other)`.
@@ -83,17 +85,17 @@ impl Way {
 }
 
 impl Between {
-    /// Of a funnel of `steps`, bound to the names of a run.
-    pub fn new(steps: usize, shown: Top, names: &Names, notes: &mut Notes) -> Between {
+    /// Of a funnel whose `steps`, from 0, cannot be left out, bound to the names of a run.
+    pub fn new(steps: Vec<usize>, shown: Top, names: &Names, notes: &mut Notes) -> Between {
         if (0..names.events.len() as Code).all(|code| code == MISSING) {
             notes.tell("the log has no names of events: what lies between the steps has none either".to_owned());
         }
-        Between { events: names.events.len() as u64, pairs: steps as u64 - 1, shown }
+        Between { events: names.events.len() as u64, steps, shown }
     }
 
     /// No counts yet.
     pub fn counts(&self) -> BetweenCounts {
-        BetweenCounts { sums: Grid::new(self.pairs * 2 * self.events), turn: Turn::default() }
+        BetweenCounts { sums: Grid::new((self.steps.len() as u64 - 1) * 2 * self.events), turn: Turn::default() }
     }
 
     /// Takes in a reported attempt.
@@ -106,12 +108,14 @@ impl Between {
         attempt: &[Hit],
     ) {
         counts.turn.next_journey();
-        for (step, pair) in attempt.windows(2).enumerate() {
-            self.add(counts, journey, attempt, (step, Way::Converted), pair[0].at as usize + 1..pair[1].at as usize);
-        }
-        if let Some(last) = attempt.last().filter(|_| attempt.len() as u64 <= self.pairs) {
-            let within = last.at as usize + 1..follow.end(visitor, journey, attempt);
-            self.add(counts, journey, attempt, (attempt.len() - 1, Way::Left), within);
+        let behind = |step: &usize| attempt.get(*step).map(|hit| hit.at as usize + 1);
+        for (pair, steps) in self.steps.windows(2).enumerate() {
+            let Some(start) = behind(&steps[0]) else { break };
+            let (way, end) = match behind(&steps[1]) {
+                Some(next) => (Way::Converted, next - 1),
+                None => (Way::Left, follow.end(visitor, journey, attempt)),
+            };
+            self.add(counts, journey, attempt, (pair, way), start..end);
         }
     }
 
@@ -120,10 +124,10 @@ impl Between {
         BetweenCounts { sums, turn }: &mut BetweenCounts,
         journey: Journey<'_>,
         attempt: &[Hit],
-        (step, way): (usize, Way),
+        (pair, way): (usize, Way),
         within: Range<usize>,
     ) {
-        let first = (step as u64 * 2 + way as u64) * self.events;
+        let first = (pair as u64 * 2 + way as u64) * self.events;
         // Of equal times the event of an earlier step may come later in the journey.
         for at in within.filter(|&at| attempt.iter().all(|hit| hit.at as usize != at)) {
             let event = journey.events().get(at).copied().unwrap_or(MISSING);
@@ -136,18 +140,19 @@ impl Between {
     /// # Errors
     /// If what is on disk cannot be read.
     pub fn finish(&self, counts: BetweenCounts, reached: &[u64], names: &Names) -> Result<Vec<BetweenRow>> {
-        let mut cells = vec![Vec::new(); self.pairs as usize * 2];
+        let mut cells = vec![Vec::new(); (self.steps.len() - 1) * 2];
         counts.sums.drain(|number, sum| {
             cells[(number / self.events) as usize].push(((number % self.events) as Code, sum));
         })?;
         let mut rows = Vec::new();
         for (number, events) in cells.into_iter().enumerate() {
-            let (step, way) = (number / 2, Way::ALL[number % 2]);
+            let (from, to) = (self.steps[number / 2], self.steps[number / 2 + 1]);
+            let way = Way::ALL[number % 2];
             let attempts = match way {
-                Way::Converted => reached[step + 1],
-                Way::Left => reached[step] - reached[step + 1],
+                Way::Converted => reached[to],
+                Way::Left => reached[from] - reached[to],
             };
-            let row = |(event, count, met)| BetweenRow { step, way, event, count, met };
+            let row = |(event, count, met)| BetweenRow { from, to, way, event, count, met };
             rows.extend(self.most_frequent(events, attempts, names).into_iter().map(row));
         }
         Ok(rows)

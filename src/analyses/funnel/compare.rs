@@ -114,10 +114,11 @@ impl Comparing {
         for ((_, sides), counts) in self.compare.iter().zip(counts) {
             for (side, counts) in counts.iter_mut().enumerate() {
                 let holds = |&(number, journey): &(u32, Journey<'_>)| {
-                    sides.holds(side, &self.facts, number, journey, |at| funnel.touches(journey, at))
+                    sides.holds(side, &self.facts, number, journey, |at| funnel.touches(work, visitor, journey, at))
                 };
-                let journeys = visitor.numbered(funnel.unit).filter(holds);
-                funnel.reach(&sides.entered(side, &funnel.follow.entered), work, visitor, journeys, steps, counts);
+                let journeys: Vec<_> = visitor.numbered(funnel.unit).filter(holds).collect();
+                let entered = sides.entered(side, &funnel.follow.entered);
+                funnel.reach(&entered, work, visitor, journeys.into_iter(), steps, counts);
             }
         }
     }

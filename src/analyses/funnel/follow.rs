@@ -67,11 +67,11 @@ impl Follow {
     /// The place behind the last event of a journey by which an attempt that is not complete could go on in time.
     pub fn end(&self, visitor: Visitor<'_>, journey: Journey<'_>, attempt: &[Hit]) -> usize {
         let (Some(first), Some(last)) = (attempt.first(), attempt.last()) else { return 0 };
-        let Rules { window, limits, .. } = &self.plan.rules;
+        let rules = &self.plan.rules;
         let within = |from: i64, span: i64| journey.times().partition_point(|time| time - from <= span);
-        let limit = limits.get(attempt.len()).copied().flatten();
+        let limit = rules.next_limit(attempt.len());
         let limit = limit.map_or(journey.len(), |limit| within(last.time, limit));
-        let window = match (*window, self.sessions) {
+        let window = match (rules.window, self.sessions) {
             (None, _) => journey.len(),
             (Some(more), Some(rule)) => {
                 let ends = visitor.numbered_sessions(rule).scan(0, |end, (_, session)| {

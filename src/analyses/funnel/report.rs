@@ -241,8 +241,8 @@ impl FunnelReport {
             let step = |at: usize| Cell::Text(self.steps[at].step.clone());
             let met = |of: fn(&Met) -> Cell| row.met.as_ref().map_or(Cell::Null, of);
             vec![
-                step(row.step),
-                step(row.step + 1),
+                step(row.from),
+                step(row.to),
                 Cell::Text(row.way.name().to_owned()),
                 Cell::Text(row.event.clone()),
                 met(|met| Cell::Count(met.visitors)),

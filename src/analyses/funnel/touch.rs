@@ -169,7 +169,10 @@ impl Series {
 
     /// The value of an attempt at the step of the series: that of none if it does not come so far.
     fn of_attempt(&self, step: usize, journey: Journey<'_>, attempt: &[Hit]) -> Vec<Code> {
-        attempt.get(step).map_or_else(|| self.none(), |hit| self.value(journey, hit.at as usize))
+        attempt
+            .get(step)
+            .filter(|hit| !hit.is_skipped())
+            .map_or_else(|| self.none(), |hit| self.value(journey, hit.at as usize))
     }
 
     /// The value of who has none.
@@ -217,7 +220,7 @@ impl Series {
     ) -> Vec<Vec<Code>> {
         let mut values = match self.of {
             Of::Events => self.values_of_events(follow, work, visitor, journey, u64::MAX),
-            Of::Step(step) => self.values_of_events(follow, work, visitor, journey, 1 << step),
+            Of::Step(step) => self.values_of_events(follow, work, visitor, journey, follow.plan.rules.slots_of(step)),
             Of::Attempts(step) => {
                 let mut values = Vec::new();
                 follow.all_attempts(work, visitor, journey, |attempt| {
@@ -232,7 +235,9 @@ impl Series {
             values.retain(|value| {
                 let mut reached = false;
                 work.value = Some(value.clone());
-                follow.all_attempts(work, visitor, journey, |attempt| reached |= attempt.len() > step);
+                follow.all_attempts(work, visitor, journey, |attempt| {
+                    reached |= attempt.get(step).is_some_and(|hit| !hit.is_skipped());
+                });
                 reached
             });
             work.value = None;

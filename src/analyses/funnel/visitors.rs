@@ -82,15 +82,26 @@ impl VisitorRows {
         }
     }
 
-    /// An attempt of the visitor that `met` has met.
-    fn row<'a>(&self, met: &Work, visitor: Visitor<'a>, number: u32, journey: Journey<'a>, attempt: &[Hit]) -> Row<'a> {
+    /// The values of the breakdowns of a journey of the visitor that `met` has met.
+    fn codes(&self, met: &Work, visitor: Visitor<'_>, number: u32, journey: Journey<'_>) -> Vec<Code> {
         let touches = |at| self.follow.mask(met, visitor, journey, at) != 0;
-        let by = self.by.iter().map(|by| by.code(&self.facts, number, journey, touches));
+        self.by.iter().map(|by| by.code(&self.facts, number, journey, touches)).collect()
+    }
+
+    fn row<'a>(
+        &self,
+        visitor: Visitor<'a>,
+        number: u32,
+        journey: Journey<'a>,
+        by: &[Code],
+        attempt: &[Hit],
+    ) -> Row<'a> {
         let first = attempt[0].at as usize;
         let held = self.follow.hold.iter().map(|&dimension| journey.dimension(dimension)[first]);
+        let values = by.iter().copied().chain(held).collect();
         let times = attempt.iter().map(|hit| (!hit.is_skipped()).then_some(hit.time)).collect();
         let reached = self.follow.plan.rules.depth(attempt.len());
-        Row { visitor, number, start: journey.start_time(), values: by.chain(held).collect(), reached, times }
+        Row { visitor, number, start: journey.start_time(), values, reached, times }
     }
 
     /// The columns of some rows, in the order of the schema.
@@ -142,9 +153,14 @@ impl Rows for VisitorRows {
         };
         for visitor in in_order(journeys, chosen.as_ref()) {
             self.follow.begin(&mut met, visitor);
-            let mut written = Ok(());
+            let (mut written, mut by) = (Ok(()), None);
             self.attempts(&mut work, visitor, |number, journey, attempt| {
-                rows.push(self.row(&met, visitor, number, journey, attempt));
+                // A journey may have as many attempts as events.
+                if by.as_ref().is_none_or(|(of, _)| *of != number) {
+                    by = Some((number, self.codes(&met, visitor, number, journey)));
+                }
+                let by = by.as_ref().map_or(&[][..], |(_, by)| by);
+                rows.push(self.row(visitor, number, journey, by, attempt));
                 if rows.len() == ROWS && written.is_ok() {
                     written = flush(&mut rows);
                 }

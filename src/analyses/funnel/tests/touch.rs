@@ -145,7 +145,7 @@ fn apart() -> impl Iterator<Item = (&'static str, oracle::funnel::Options)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn the_last_value_is_the_first_from_the_end(log in logs()) {

@@ -67,6 +67,15 @@ fn sessions_attempts_and_held_values_have_rows_of_their_own() {
 }
 
 #[test]
+fn more_attempts_than_are_held_are_written_once_each() {
+    let times: Vec<String> = (0..20_000).map(|second| format!("A@{second}")).collect();
+    let rows = written("entry = 'all'\nwindow = '1s'", json!({"by": ["device"]}), &visitor("1", &times.join(" ")));
+    let entered: std::collections::BTreeSet<&str> =
+        rows.iter().map(|row| row["entered_at"].as_str().unwrap()).collect();
+    assert_eq!((rows.len(), entered.len()), (20_000, 20_000));
+}
+
+#[test]
 fn a_file_is_of_a_kind_that_holds_rows() {
     for name in ["v", "v.json", "v.txt", "v.md"] {
         let spec = FunnelSpec { visitors_out: Some(name.into()), ..FunnelSpec::of("A > B") };
