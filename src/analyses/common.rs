@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::facts::By;
+use super::like::Like;
 use super::named::NamedSteps;
 use super::step::nowhere;
 use super::{Notes, select};
@@ -170,6 +171,10 @@ pub struct ScopeSpec {
     #[arg(skip)]
     #[serde(rename = "where")]
     pub only: Option<String>,
+    /// Take the defaults of all options from another system: ga4, ua, adobe, mixpanel, amplitude, posthog, matomo, plausible, umami,
+    /// clickhouse or retentioneering; some have modes, as clickhouse:strict_order. What else is asked wins
+    #[arg(long, value_name = "SYSTEM")]
+    pub like: Option<Like>,
 }
 
 /// All that questions share, as written.
@@ -199,6 +204,18 @@ impl CommonSpec {
             nodes: overlay(&self.nodes, table)?,
             scope: overlay(&self.scope, table)?,
         })
+    }
+
+    /// Settles the shared rules for a question of this name. `own_sessions`: the log has its own session id.
+    pub fn resolve_for(&self, question: &'static str, own_sessions: bool) -> Result<Common> {
+        let Some(like) = &self.scope.like else { return self.resolve(own_sessions) };
+        like.check(question)?;
+        let with_defaults = CommonSpec {
+            sessions: like.fill(question, &self.sessions)?,
+            nodes: like.fill(question, &self.nodes)?,
+            scope: like.fill(question, &self.scope)?,
+        };
+        Ok(Common { question, like: Some(like.clone()), ..with_defaults.resolve(own_sessions)? })
     }
 
     /// Settles the shared rules. `own_sessions`: the log has its own session id.
@@ -243,6 +260,8 @@ impl CommonSpec {
             journeys: sql(&self.scope.journeys).map_err(|error| error.within("--journeys"))?,
             only: sql(&self.scope.only).map_err(|error| error.within("where"))?,
             steps: NamedSteps::default(),
+            question: "",
+            like: None,
         })
     }
 }
@@ -298,6 +317,10 @@ pub struct Common {
     pub only: Option<Expression>,
     /// The steps that the job has named.
     pub steps: NamedSteps,
+    /// The name of the question, if it is like another system's.
+    pub question: &'static str,
+    /// The system whose defaults are in force.
+    pub like: Option<Like>,
 }
 
 impl Common {
@@ -315,11 +338,12 @@ impl Common {
         needs
     }
 
-    /// The choice of events and journeys, if there is one, as it is printed.
+    /// The choice of events and journeys, and the system that the question is like, if there are any, as they are printed.
     pub fn choice_rules(&self) -> Map<String, Value> {
         let choices = [("where", &self.only), ("journeys", &self.journeys)];
         let rule = |(name, sql): (&str, &Option<Expression>)| Some((name.to_owned(), json!(sql.as_ref()?.text())));
-        choices.into_iter().filter_map(rule).collect()
+        let like = self.like.iter().flat_map(|like| like.rules(self.question));
+        choices.into_iter().filter_map(rule).chain(like).collect()
     }
 
     /// The session rules as they are printed.

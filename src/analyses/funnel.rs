@@ -95,9 +95,9 @@ pub struct FunnelSpec {
     /// How the times of the steps may follow each other [default: non-decreasing]
     #[arg(long, value_name = "RULE")]
     pub times: Option<Times>,
-    /// Let one event fill several steps
-    #[arg(long)]
-    pub reuse: bool,
+    /// Let one event fill several steps; --reuse=false forbids it again where --like allows it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub reuse: Option<bool>,
     /// What a repeat of a step does to an attempt that has done it [default: ignore]
     #[arg(long, value_name = "RULE")]
     pub on_repeat: Option<OnRepeat>,

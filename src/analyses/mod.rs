@@ -31,6 +31,7 @@ pub mod flow;
 pub mod funnel;
 mod goals;
 pub mod graph;
+mod like;
 mod named;
 mod next;
 mod overview;
@@ -48,6 +49,7 @@ mod tests;
 
 pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
 pub use facts::By;
+pub use like::{Like, resolve as resolve_like};
 pub use named::NamedSteps;
 pub use overview::Overview;
 pub use periods::Period;
@@ -276,10 +278,10 @@ impl Kind {
             from_flags: |matches, common| {
                 let spec =
                     S::from_arg_matches(matches).map_err(|error| crate::error::Error::question(error.to_string()))?;
-                spec.resolve(common)
+                like::resolve(spec, common)
             },
             fields: common::fields::<S>,
-            from_table: |table, common| common::from_table::<S>(table)?.resolve(common),
+            from_table: |table, common| like::resolve(common::from_table::<S>(table)?, common),
         }
     }
 }

@@ -387,7 +387,7 @@ fn question(kind: &Kind, mut entry: toml::Table, defaults: &Defaults) -> Result<
     let mut own = (kind.fields)();
     own.extend(kind.rate.map(|_| "fail_under".to_owned()));
     check_keys(&entry, own)?;
-    let mut common = defaults.common.take_from(&mut entry)?.resolve(defaults.own_sessions)?;
+    let mut common = defaults.common.take_from(&mut entry)?.resolve_for(kind.name, defaults.own_sessions)?;
     common.steps = defaults.steps.clone();
     let question = (kind.from_table)(entry, common)?;
     floor.map_or(Ok(()), |_| question.check_floor())?;

@@ -141,8 +141,8 @@ fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
         None => None,
     };
     let floors = floor.map(|floor| (name.to_owned(), floor)).into_iter().collect();
-    let questions = |common| {
-        let question = (kind.from_flags)(matches, common)?;
+    let questions = |common: &CommonSpec, own_sessions| {
+        let question = (kind.from_flags)(matches, common.resolve_for(kind.name, own_sessions)?)?;
         floor.map_or(Ok(()), |_| question.check_floor())?;
         Ok(vec![Asked { name: name.to_owned(), question }])
     };
@@ -151,10 +151,11 @@ fn question(name: &str, matches: &ArgMatches) -> Result<Verdict> {
 
 /// Asks every question that has an answer without being told more.
 fn report(matches: &ArgMatches) -> Result<Verdict> {
-    ask(matches, &Floors::new(), |common| {
+    ask(matches, &Floors::new(), |common, own_sessions| {
         let default = |kind: &Kind| {
+            let common = common.resolve_for(kind.name, own_sessions)?;
             let grain = common.grain.filter(|_| !kind.both_grains);
-            let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common.clone() })?;
+            let question = (kind.from_table)(toml::Table::new(), Common { grain, ..common })?;
             Ok(Asked { name: kind.name.to_owned(), question })
         };
         KINDS.iter().filter(|kind| kind.in_report).map(default).collect()
@@ -162,14 +163,18 @@ fn report(matches: &ArgMatches) -> Result<Verdict> {
 }
 
 /// Asks the questions that `questions` makes of the flags, and writes the answers.
-fn ask(matches: &ArgMatches, floors: &Floors, questions: impl FnOnce(Common) -> Result<Vec<Asked>>) -> Result<Verdict> {
+fn ask(
+    matches: &ArgMatches,
+    floors: &Floors,
+    questions: impl FnOnce(&CommonSpec, bool) -> Result<Vec<Asked>>,
+) -> Result<Verdict> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check()?;
     output.check_terminal()?;
-    let asked = questions(common.resolve(input.own_sessions())?)?;
+    let asked = questions(&common, input.own_sessions())?;
     let stats = Stats::begin(&run, &input)?;
     let (files, options) = (RowFiles::default(), output.row_options());
     let beside = asked.iter().filter_map(|asked| asked.question.rows_file().map(Path::to_owned));
@@ -183,13 +188,16 @@ fn ask(matches: &ArgMatches, floors: &Floors, questions: impl FnOnce(Common) -> 
 }
 
 /// Asks a question that answers with rows, which are written while they are made.
-fn ask_for_rows(matches: &ArgMatches, question: impl FnOnce(Common) -> Result<Vec<Asked>>) -> Result<Verdict> {
+fn ask_for_rows(
+    matches: &ArgMatches,
+    question: impl FnOnce(&CommonSpec, bool) -> Result<Vec<Asked>>,
+) -> Result<Verdict> {
     let input: InputSpec = parsed(matches)?;
     let common: CommonSpec = parsed(matches)?;
     let output: OutputArgs = parsed(matches)?;
     let run: RunArgs = parsed(matches)?;
     output.check_rows()?;
-    let asked = question(common.resolve(input.own_sessions())?)?;
+    let asked = question(&common, input.own_sessions())?;
     let stats = Stats::begin(&run, &input)?;
     let files = RowFiles::default();
     let outcome = perform(&input, &run, &asked, &output.output, &|_, schema| output.row_writer(&files, schema, &run))?;

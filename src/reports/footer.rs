@@ -16,12 +16,17 @@ const PLACED: [&str; 8] =
 /// Names of a list that are shown; the JSON has them all.
 const SHOWN: usize = 3;
 
+/// The rule that is a list of sentences: each has a line of its own.
+const ASSUMPTIONS: &str = "assumptions";
+
 /// The footer of `answer`, line by line and safe to show.
 pub fn lines(answer: &Answer) -> Vec<String> {
     let rules = rules(&answer.rules);
     let account = account(&answer.account);
+    let assumed = answer.rules.get(ASSUMPTIONS).and_then(Value::as_array).into_iter().flatten();
+    let assumed = assumed.filter_map(Value::as_str).map(|sentence| format!("assumed: {sentence}"));
     let notes = answer.notes.iter().map(|note| format!("note: {note}"));
-    let lines = [rules, account].into_iter().flatten().chain(notes);
+    let lines = [rules, account].into_iter().flatten().chain(assumed).chain(notes);
     lines.map(|line| visible(&line).into_owned()).collect()
 }
 
@@ -35,6 +40,7 @@ fn rules(rules: &Map<String, Value>) -> Option<String> {
 fn entries(prefix: &str, map: &Map<String, Value>) -> Vec<String> {
     let entry = |(key, value): (&String, &Value)| match value {
         Value::Null => Vec::new(),
+        _ if key == ASSUMPTIONS => Vec::new(),
         Value::Array(values) if values.is_empty() => Vec::new(),
         Value::Object(inner) => entries(&format!("{prefix}{key}."), inner),
         value => vec![format!("{prefix}{key} {}", short(value))],

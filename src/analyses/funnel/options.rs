@@ -241,7 +241,7 @@ impl Options {
             window_from: spec.window_from.unwrap_or_default(),
             among: spec.strict_among.unwrap_or_default(),
             times: spec.times.unwrap_or_default(),
-            reuse: spec.reuse,
+            reuse: spec.reuse.unwrap_or_default(),
             on_repeat: spec.on_repeat.unwrap_or_default(),
             exclusions: exclusions.map_err(|error| error.within("--exclude"))?,
             entry,
