@@ -11,6 +11,7 @@ mod follow;
 mod histogram;
 mod options;
 mod report;
+mod scanned;
 #[cfg(test)]
 mod tests;
 mod touch;
@@ -35,7 +36,7 @@ pub use super::next::Next;
 use super::periods::Period;
 use super::step::{Hop, HopKind, Matcher, Step, StepsSpec};
 use super::steps::{Chart, Kind, MEMBERS, Rules};
-pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat};
+pub use super::steps::{Effect, Entry, HoldMissing, OnRepeat, ScanMode};
 use super::{Bound, By, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::error::{Error, Result};
 use crate::journeys::{DAY, Names, Needs, Unit, instant};
@@ -101,6 +102,9 @@ pub struct FunnelSpec {
     /// What a repeat of a step does to an attempt that has done it [default: ignore]
     #[arg(long, value_name = "RULE")]
     pub on_repeat: Option<OnRepeat>,
+    /// Match by one scan that keeps the last attempt at each step, as ClickHouse's windowFunnel in this mode (repeatable)
+    #[arg(long, value_name = "MODE")]
+    pub scan: Vec<ScanMode>,
     /// What must not happen between two steps: STEP@FROM-TO, or STEP for all of them (repeatable)
     #[arg(long, value_name = "STEP@FROM-TO")]
     pub exclude: Vec<ExcludeSpec>,

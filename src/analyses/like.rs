@@ -20,17 +20,25 @@ use super::{Question, Spec};
 use crate::error::{Error, Result, nearest};
 
 /// Every system by name. A new one is a file and a line here.
-const SYSTEMS: [(&str, &str); 6] = [
+const SYSTEMS: [(&str, &str); 8] = [
     ("ga4", include_str!("like/ga4.toml")),
     ("adobe", include_str!("like/adobe.toml")),
     ("posthog", include_str!("like/posthog.toml")),
     ("matomo", include_str!("like/matomo.toml")),
+    ("plausible", include_str!("like/plausible.toml")),
     ("umami", include_str!("like/umami.toml")),
+    ("clickhouse", include_str!("like/clickhouse.toml")),
     ("retentioneering", include_str!("like/retentioneering.toml")),
 ];
 
 /// Where a preset says what no option says.
 const ASSUMPTIONS: &str = "assumptions";
+
+/// Where a mode says why it goes with no other.
+const ALONE: &str = "alone";
+
+/// What never gives way: without it the numbers would be those of another system.
+const FIRM: &str = "scan";
 
 /// Tables that hold for every question.
 const SHARED: [&str; 2] = ["sessions", "nodes"];
@@ -90,14 +98,14 @@ pub fn resolve<S: Spec>(spec: S, common: Common) -> Result<Box<dyn Question>> {
         filled(defaults, &spec)?.resolve(Common { like: Some(like.clone()), ..common.clone() })
     };
     settled(&defaults, &like).or_else(|error| {
-        let without = |key: &String| {
+        let without = |key: String| {
             let mut defaults = defaults.clone();
-            let value = defaults.remove(key)?;
+            let value = defaults.remove(&key)?;
             let mut like = like.clone();
             like.given_way.push(format!("{key} = {value} of {like} gives way to what was asked: {error}"));
             settled(&defaults, &like).ok()
         };
-        let found = fields::<S>().iter().find_map(without);
+        let found = fields::<S>().into_iter().filter(|key| key != FIRM).find_map(without);
         found.ok_or_else(|| error.within(format!("--like {like}")))
     })
 }
@@ -138,10 +146,16 @@ fn add_modes(system: &str, asked: &str, modes: &Table, tables: &mut Table) -> Re
     parts.dedup();
     let together = parts.join("+");
     let parts = if modes.contains_key(&together) { vec![together.as_str()] } else { parts };
-    for part in parts {
+    for part in &parts {
         let names = modes.keys().map(String::as_str);
-        let mode = modes.get(part).ok_or_else(|| unknown(&format!("mode of {system}"), part, names))?;
-        add(tables, mode.as_table().unwrap_or(&Table::new()));
+        let mode = modes.get(*part).and_then(toml::Value::as_table);
+        let mut mode = mode.ok_or_else(|| unknown(&format!("mode of {system}"), part, names))?.clone();
+        if let (Some(reason), 2..) = (mode.remove(ALONE), parts.len()) {
+            let reason = reason.as_str().unwrap_or_default();
+            return Err(Error::question(format!("{system}:{together} cannot be answered: {reason}"))
+                .hint(format!("ask for {system}:{part} alone")));
+        }
+        add(tables, &mode);
     }
     Ok(())
 }
@@ -177,8 +191,10 @@ impl fmt::Display for Like {
 impl TryFrom<String> for Like {
     type Error = Error;
 
+    /// The hint goes into the message: a job file shows nothing else of an error in a value.
     fn try_from(text: String) -> Result<Like> {
-        text.parse()
+        let with_hint = |error: Error| Error::question(format!("{error}: {}", error.advice().unwrap_or_default()));
+        text.parse().map_err(with_hint)
     }
 }
 

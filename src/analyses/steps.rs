@@ -19,6 +19,7 @@ mod exclude;
 mod lattice;
 mod levels;
 mod matching;
+mod scan;
 mod search;
 mod single;
 mod trail;
@@ -35,6 +36,7 @@ use super::step::Hit;
 pub use chart::{Chart, Kind, MEMBERS};
 pub use entry::{Attempts, Entry, HoldMissing, NOT_HELD, Plan};
 pub use exclude::{Between, Effect};
+pub use scan::{Scan, ScanMode};
 pub use single::Single;
 pub use trail::{Order, Trail};
 pub use unordered::Unordered;
@@ -86,6 +88,8 @@ pub struct Rules {
     pub exclusions: Vec<Between>,
     /// The ways through the steps, if some may be left out or come in any order. Not with reuse, nor where repeats matter.
     pub chart: Option<Chart>,
+    /// Match by this scan; of the rules above it knows the steps and the window alone.
+    pub scan: Option<Scan>,
 }
 
 /// In place of the hit of a step that was left out.
@@ -107,6 +111,8 @@ pub struct Work {
     attempt: Vec<u32>,
     /// The depth that attempts reach which take no heed of exclusions that remove.
     deepest: usize,
+    /// The attempt of a scan at each step.
+    chains: Vec<Vec<u32>>,
     /// The groups of the reported attempt.
     groups: Vec<search::Group>,
     /// By group: with how many steps done it can be left, and entered.
@@ -128,7 +134,9 @@ struct Best {
 impl Rules {
     /// The reported attempt: for each step reached, its index among the hits of the trail.
     pub fn attempt<'w>(&self, trail: &Trail, work: &'w mut Work) -> &'w [u32] {
-        if self.is_plain() && trail.clocks.is_empty() {
+        if let Some(scan) = self.scan {
+            scan.attempt(self, &trail.hits, work);
+        } else if self.is_plain() && trail.clocks.is_empty() {
             self.plain(&trail.hits, work);
         } else {
             self.attempt_in(trail, 0..trail.hits.len(), None, work);
@@ -138,9 +146,20 @@ impl Rules {
 
     /// Whether the plain definition is meant.
     fn is_plain(&self) -> bool {
-        let Rules { steps: _, direct: _, limits, window: _, ties, increasing, reuse, on_repeat, exclusions, chart } =
-            self;
-        let options = *increasing || *reuse || *on_repeat != OnRepeat::Ignore || chart.is_some();
+        let Rules {
+            steps: _,
+            direct: _,
+            window: _,
+            limits,
+            ties,
+            increasing,
+            reuse,
+            on_repeat,
+            exclusions,
+            chart,
+            scan,
+        } = self;
+        let options = *increasing || *reuse || *on_repeat != OnRepeat::Ignore || chart.is_some() || scan.is_some();
         *ties == Ties::Any && limits.is_empty() && exclusions.is_empty() && !options
     }
 

@@ -10,7 +10,7 @@ use super::options::Shape;
 use super::touch::Series;
 use crate::analyses::step::{Hit, Matcher};
 use crate::analyses::steps::{
-    Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Rules, Single, Trail, Unordered, Work as Matching, bits,
+    Attempts, Entry, HoldMissing, NOT_HELD, Order, Plan, Rules, Scan, Single, Trail, Unordered, Work as Matching, bits,
 };
 use crate::ids::{Code, MISSING};
 use crate::journeys::{Journey, Visitor};
@@ -296,12 +296,13 @@ impl Follow {
 
     /// Lays the trail of a journey that may be entered within `entered`.
     fn lay(&self, entered: &Range<i64>, work: &mut Work, visitor: Visitor<'_>, journey: Journey<'_>) {
-        if self.excluded.is_none() && self.matcher.first() == 0 {
+        let all = self.plan.rules.scan.is_some_and(Scan::looks_at_all) && !self.order.among_steps;
+        if self.excluded.is_none() && self.matcher.first() == 0 && !all {
             self.matcher.hits(journey, &mut work.trail.hits);
         } else {
             for (at, &time) in journey.times().iter().enumerate() {
                 let (mask, excluded) = (self.mask(work, visitor, journey, at), self.excludes(journey, at));
-                if mask != 0 || excluded != 0 {
+                if mask != 0 || excluded != 0 || all {
                     work.trail.hits.push(Hit { excluded, ..Hit::new(time, mask, at) });
                 }
             }

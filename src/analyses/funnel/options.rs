@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{FunnelSpec, Window};
+use super::{FunnelSpec, Window, scanned};
 use crate::analyses::common::Grain;
 use crate::analyses::named::NamedSteps;
 use crate::analyses::step::{Hop, HopKind, Step, StepsSpec};
-use crate::analyses::steps::{Between, Effect, Entry, HoldMissing, Kind, OnRepeat, Order, Plan, Rules, Ties};
+use crate::analyses::steps::{
+    Between, Effect, Entry, HoldMissing, Kind, OnRepeat, Order, Plan, Rules, Scan, ScanMode, Ties,
+};
 use crate::error::{Error, Result};
 
 /// Which order events of equal time may be used in.
@@ -203,6 +205,7 @@ pub struct Options {
     times: Times,
     reuse: bool,
     on_repeat: OnRepeat,
+    scan: Vec<ScanMode>,
     pub exclusions: Vec<Exclusion>,
     pub entry: Entry,
     pub count: Count,
@@ -233,7 +236,9 @@ impl Options {
                 StepOrder::Ordered if spec.open => Shape::Open,
                 StepOrder::Ordered => Shape::Ordered,
             },
-            ties: spec.ties.unwrap_or(if needs_order(spec, direct, window).is_some() {
+            ties: spec.ties.unwrap_or(if !spec.scan.is_empty() {
+                TieOrder::Step
+            } else if needs_order(spec, direct, window).is_some() {
                 TieOrder::Arrival
             } else {
                 TieOrder::Any
@@ -243,6 +248,7 @@ impl Options {
             times: spec.times.unwrap_or_default(),
             reuse: spec.reuse.unwrap_or_default(),
             on_repeat: spec.on_repeat.unwrap_or_default(),
+            scan: spec.scan.clone(),
             exclusions: exclusions.map_err(|error| error.within("--exclude"))?,
             entry,
             count: spec.count.unwrap_or(match grain {
@@ -256,6 +262,7 @@ impl Options {
         options.check(spec, direct, window, grain)?;
         options.check_shape(spec, hops, window, grain)?;
         options.check_kinds(steps)?;
+        scanned::check(spec, hops, window)?;
         Ok(options)
     }
 
@@ -285,7 +292,7 @@ impl Options {
                 own,
             ),
             (
-                self.among == Among::Steps && !direct,
+                self.among == Among::Steps && !direct && self.scan.is_empty(),
                 "--strict-among says what `>>` looks at, and there is no `>>`",
                 "leave it out",
             ),
@@ -402,6 +409,7 @@ impl Options {
             reuse: self.reuse,
             on_repeat: self.on_repeat,
             exclusions: self.exclusions.iter().map(|exclusion| exclusion.between).collect(),
+            scan: (!self.scan.is_empty()).then(|| Scan::new(&self.scan)),
             ..Rules::default()
         }
     }
@@ -428,6 +436,7 @@ impl Options {
         print(self.times == Times::NonDecreasing, "times", json!(self.times));
         print(!self.reuse, "reuse", json!(self.reuse));
         print(self.on_repeat == OnRepeat::Ignore, "on_repeat", json!(self.on_repeat));
+        print(self.scan.is_empty(), "scan", json!(self.scan));
         let exclusion =
             |exclusion: &Exclusion| json!({ "what": exclusion.to_string(), "effect": exclusion.between.effect });
         print(self.exclusions.is_empty(), "exclude", self.exclusions.iter().map(exclusion).collect());

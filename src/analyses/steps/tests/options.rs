@@ -39,6 +39,7 @@ fn plan(options: &Options, kinds: &[exhaustive::Kind], each_value: bool) -> (Pla
         },
         exclusions: options.exclusions.iter().map(exclusion).collect(),
         chart: Chart::new(&kinds.iter().copied().map(kind).collect::<Vec<_>>()),
+        scan: None,
     };
     let entry = match options.entry {
         exhaustive::Entry::Best => Entry::Best,
