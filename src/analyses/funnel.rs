@@ -1,9 +1,11 @@
 //! How many get through a list of steps, where they stop, and how long it takes.
 
+mod backfill;
 mod between;
 mod bound;
 mod compare;
 mod counts;
+mod dedupe;
 mod drivers;
 mod dropped;
 mod explain;
@@ -14,6 +16,7 @@ mod report;
 mod scanned;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod touch;
 mod trend;
 mod visitors;
@@ -52,9 +55,10 @@ use drivers::{DriverSearch, Drivers};
 use dropped::DroppedNext;
 use follow::{Follow, pairs};
 pub use histogram::Bin;
-pub use options::{Among, Count, ExcludeSpec, StepOrder, TieOrder, Times, WindowFrom};
+pub use options::{Among, Count, ExcludeSpec, StepOrder, Times, WindowFrom};
 use options::{Options, Shape};
 pub use report::{FunnelReport, StepRow};
+pub use ties::TieOrder;
 pub use touch::Touch;
 use trend::Trend;
 pub use trend::TrendRow;
@@ -87,7 +91,8 @@ pub struct FunnelSpec {
     /// Let journeys enter at every step, and not at the first one alone
     #[arg(long)]
     pub open: bool,
-    /// Which order events of equal time may be used in [default: any; arrival where the order matters]
+    /// Which order events of equal time may be used in: any, arrival (as in the log), step (by the steps that they fit), or
+    /// grace:2s (any, and a step may come so much before the one before it) [default: any; arrival where the order matters]
     #[arg(long, value_name = "ORDER")]
     pub ties: Option<TieOrder>,
     /// Among which events `>>` looks for the next one [default: events]
@@ -102,6 +107,13 @@ pub struct FunnelSpec {
     /// What a repeat of a step does to an attempt that has done it [default: ignore]
     #[arg(long, value_name = "RULE")]
     pub on_repeat: Option<OnRepeat>,
+    /// Look at the first alone of events with the same name and page that come less than this apart
+    #[arg(long, value_name = "DURATION")]
+    pub dedupe: Option<Span>,
+    /// Let a step stand for all steps before it, in whatever order they come; --backfill=false forbids it again where --like
+    /// sets it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub backfill: Option<bool>,
     /// Match by one scan that keeps the last attempt at each step, as ClickHouse's windowFunnel in this mode (repeatable)
     #[arg(long, value_name = "MODE")]
     pub scan: Vec<ScanMode>,
@@ -395,7 +407,9 @@ impl Question for Funnel {
         }
         needs.scan.value = true;
         needs.ids |= self.shown.explain.is_some() || self.shown.visitors.is_some();
-        needs.scan.event |= self.shown.explain.is_some() || self.shown.between.is_some();
+        needs.scan.event |=
+            self.shown.explain.is_some() || self.shown.between.is_some() || self.options.dedupe.is_some();
+        needs.scan.page |= self.options.dedupe.is_some();
         needs
     }
 
@@ -449,6 +463,8 @@ impl Question for Funnel {
             pairs,
             excluded,
             order: self.options.order(self.window),
+            dedupe: self.options.dedupe.map(|span| span.0),
+            backfill: self.options.backfill,
             hold: self.options.hold.iter().map(|name| names.dimension(name)).collect::<Result<_>>()?,
             sessions: sessions.transpose()?,
             entered: mature.clone().unwrap_or(entered.clone()),

@@ -20,9 +20,12 @@ use super::{Question, Spec};
 use crate::error::{Error, Result, nearest};
 
 /// Every system by name. A new one is a file and a line here.
-const SYSTEMS: [(&str, &str); 8] = [
+const SYSTEMS: [(&str, &str); 11] = [
     ("ga4", include_str!("like/ga4.toml")),
+    ("ua", include_str!("like/ua.toml")),
     ("adobe", include_str!("like/adobe.toml")),
+    ("mixpanel", include_str!("like/mixpanel.toml")),
+    ("amplitude", include_str!("like/amplitude.toml")),
     ("posthog", include_str!("like/posthog.toml")),
     ("matomo", include_str!("like/matomo.toml")),
     ("plausible", include_str!("like/plausible.toml")),

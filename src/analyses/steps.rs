@@ -16,6 +16,7 @@
 mod chart;
 mod entry;
 mod exclude;
+mod grace;
 mod lattice;
 mod levels;
 mod matching;
@@ -62,6 +63,8 @@ pub enum OnRepeat {
     Ignore,
     /// A repeat of any step done but the first ends it.
     EndAny,
+    /// A repeat of any step done ends it, of the first one too.
+    EndLater,
     /// A repeat of the step done last ends it.
     EndLast,
 }
@@ -88,6 +91,9 @@ pub struct Rules {
     pub exclusions: Vec<Between>,
     /// The ways through the steps, if some may be left out or come in any order. Not with reuse, nor where repeats matter.
     pub chart: Option<Chart>,
+    /// Each step by the first event that may fill it, which may be so many µs before the step before; needs [`Ties::Any`]. Knows windows
+    /// and exclusions that stop.
+    pub grace: Option<i64>,
     /// Match by this scan; of the rules above it knows the steps and the window alone.
     pub scan: Option<Scan>,
 }
@@ -157,9 +163,11 @@ impl Rules {
             on_repeat,
             exclusions,
             chart,
+            grace,
             scan,
         } = self;
-        let options = *increasing || *reuse || *on_repeat != OnRepeat::Ignore || chart.is_some() || scan.is_some();
+        let apart = chart.is_some() || grace.is_some() || scan.is_some();
+        let options = *increasing || *reuse || *on_repeat != OnRepeat::Ignore || apart;
         *ties == Ties::Any && limits.is_empty() && exclusions.is_empty() && !options
     }
 

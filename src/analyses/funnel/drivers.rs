@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::TieOrder;
 use super::bound::BoundFunnel;
 use super::follow::Work;
-use super::options::{Count, Options, Shape, TieOrder, WindowFrom};
+use super::options::{Count, Options, Shape, WindowFrom};
 use super::report::FunnelReport;
 use super::{FunnelSpec, Window};
 use crate::analyses::facts::{Facts, Lender};
@@ -282,7 +283,7 @@ impl DriverSearch {
         let (times, first, last) = (journey.times(), attempt[0], attempt[attempt.len() - 1]);
         let until = |time: i64| times.partition_point(|other| *other <= time);
         let start = match self.ties {
-            TieOrder::Any => until(first.time),
+            TieOrder::Any | TieOrder::Grace(_) => until(first.time),
             // The events of the first step's time that fit no step come behind it.
             TieOrder::Step => times.partition_point(|time| *time < first.time),
             TieOrder::Arrival => first.at as usize + 1,

@@ -6,6 +6,8 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::backfill;
+use super::dedupe::Kept;
 use super::options::Shape;
 use super::touch::Series;
 use crate::analyses::step::{Hit, Matcher};
@@ -27,6 +29,10 @@ pub struct Follow {
     /// The short way, if the funnel is of the kind that has one.
     pub single: Option<Single>,
     pub order: Order,
+    /// Of the same event within so many µs only the first is looked at.
+    pub dedupe: Option<i64>,
+    /// Whether a step stands for those before it.
+    pub backfill: bool,
     /// The dimensions that are held.
     pub hold: Vec<usize>,
     /// The session rule that the window is measured by, if it is.
@@ -54,6 +60,7 @@ pub struct Work {
     /// By event of the visitor the number of its session.
     sessions: Vec<i64>,
     values: Values,
+    kept: Kept,
     /// Of the steps that only a visitor's first event fits: its place, and the step as a bit.
     firsts: Vec<(usize, u64)>,
     /// The value of the series at hand; none for all events.
@@ -92,6 +99,7 @@ impl Follow {
         self.excluded.is_none()
             && self.hold.is_empty()
             && self.sessions.is_none()
+            && self.dedupe.is_none()
             && self.order == Order::default()
             && self.plan.entry == Entry::Best
             && self.shape == Shape::Ordered
@@ -205,6 +213,7 @@ impl Follow {
         if self.shape == Shape::Unordered {
             return self.unordered(work, visitor, journey, steps, take);
         }
+        let steps = if self.backfill { backfill::with_those_before(steps) } else { steps };
         if steps & 1 == 0 {
             return;
         }
@@ -307,7 +316,7 @@ impl Follow {
                 }
             }
         }
-        let Work { trail, sessions, values, value, .. } = work;
+        let Work { trail, sessions, values, value, kept, .. } = work;
         if let (Some(series), Some(value)) = (&self.series, value) {
             series.restrict(value, journey, trail);
         }
@@ -316,7 +325,13 @@ impl Follow {
             outside.for_each(|hit| hit.mask &= !1);
         }
         self.plan.rules.count_steps(&mut trail.hits);
-        trail.arrange(self.order, journey.times());
+        if self.backfill {
+            backfill::fill(trail);
+        }
+        match self.dedupe {
+            None => trail.arrange(self.order, journey.times()),
+            Some(within) => kept.arrange(journey, within, self.order, trail),
+        }
         if let Some(rule) = self.sessions {
             sessions.clear();
             for (number, session) in visitor.numbered_sessions(rule) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{FunnelSpec, Window, scanned};
+use super::{FunnelSpec, TieOrder, Window, backfill, scanned};
 use crate::analyses::common::Grain;
 use crate::analyses::named::NamedSteps;
 use crate::analyses::step::{Hop, HopKind, Step, StepsSpec};
@@ -11,19 +11,7 @@ use crate::analyses::steps::{
     Between, Effect, Entry, HoldMissing, Kind, OnRepeat, Order, Plan, Rules, Scan, ScanMode, Ties,
 };
 use crate::error::{Error, Result};
-
-/// Which order events of equal time may be used in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum TieOrder {
-    /// Any order.
-    #[default]
-    Any,
-    /// The order of the log.
-    Arrival,
-    /// By the first step that each fits, those that fit none last.
-    Step,
-}
+use crate::units::Span;
 
 /// What the window is measured from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -205,6 +193,8 @@ pub struct Options {
     times: Times,
     reuse: bool,
     on_repeat: OnRepeat,
+    pub dedupe: Option<Span>,
+    pub backfill: bool,
     scan: Vec<ScanMode>,
     pub exclusions: Vec<Exclusion>,
     pub entry: Entry,
@@ -248,6 +238,8 @@ impl Options {
             times: spec.times.unwrap_or_default(),
             reuse: spec.reuse.unwrap_or_default(),
             on_repeat: spec.on_repeat.unwrap_or_default(),
+            dedupe: spec.dedupe,
+            backfill: spec.backfill.unwrap_or_default(),
             scan: spec.scan.clone(),
             exclusions: exclusions.map_err(|error| error.within("--exclude"))?,
             entry,
@@ -262,12 +254,18 @@ impl Options {
         options.check(spec, direct, window, grain)?;
         options.check_shape(spec, hops, window, grain)?;
         options.check_kinds(steps)?;
+        options.ties.check_grace(spec, hops, window, options.removes())?;
+        backfill::check(spec, hops)?;
         scanned::check(spec, hops, window)?;
         Ok(options)
     }
 
+    /// Whether an exclusion removes journeys.
+    fn removes(&self) -> bool {
+        self.exclusions.iter().any(|exclusion| exclusion.between.effect == Effect::Remove)
+    }
+
     fn check(&self, spec: &FunnelSpec, direct: bool, window: Window, grain: Grain) -> Result<()> {
-        let removes = self.exclusions.iter().any(|exclusion| exclusion.between.effect == Effect::Remove);
         let every = matches!(self.entry, Entry::Each | Entry::All);
         let increasing = self.times == Times::Increasing;
         let order = needs_order(spec, direct, window).filter(|_| self.ties == TieOrder::Any);
@@ -297,12 +295,17 @@ impl Options {
                 "leave it out",
             ),
             (
+                spec.explain.is_some() && self.dedupe.is_some(),
+                "--explain shows every event, and --dedupe looks at some of them alone",
+                own,
+            ),
+            (
                 self.exclusions.len() > 16,
                 "a funnel has at most 16 exclusions",
                 "put them together: --exclude '(a | b)'",
             ),
             (
-                removes && every,
+                self.removes() && every,
                 "an exclusion that removes visitors needs one attempt for each",
                 "say --exclude-effect stop",
             ),
@@ -380,6 +383,9 @@ impl Options {
             (self.shape != Shape::Ordered, "are steps of a funnel in order that is entered at the first one"),
             (self.reuse, "need an event each"),
             (self.on_repeat != OnRepeat::Ignore, "cannot end an attempt when they are repeated"),
+            (self.ties.grace().is_some(), "have no grace"),
+            (self.backfill, "cannot stand for others"),
+            (!self.scan.is_empty(), "cannot be scanned"),
             (self.exclusions.iter().any(ends), "may be left out: an exclusion lies between others"),
         ];
         let plain = steps.iter().all(|step| step.kind() == Kind::Required);
@@ -404,9 +410,10 @@ impl Options {
     /// What the core is told, but for steps, hops and window.
     pub fn rules(&self) -> Rules {
         Rules {
-            ties: if self.ties == TieOrder::Any { Ties::Any } else { Ties::Arrival },
+            ties: if matches!(self.ties, TieOrder::Any | TieOrder::Grace(_)) { Ties::Any } else { Ties::Arrival },
+            grace: self.ties.grace(),
             increasing: self.times == Times::Increasing,
-            reuse: self.reuse,
+            reuse: self.reuse || self.backfill,
             on_repeat: self.on_repeat,
             exclusions: self.exclusions.iter().map(|exclusion| exclusion.between).collect(),
             scan: (!self.scan.is_empty()).then(|| Scan::new(&self.scan)),
@@ -436,6 +443,8 @@ impl Options {
         print(self.times == Times::NonDecreasing, "times", json!(self.times));
         print(!self.reuse, "reuse", json!(self.reuse));
         print(self.on_repeat == OnRepeat::Ignore, "on_repeat", json!(self.on_repeat));
+        print(self.dedupe.is_none(), "dedupe", json!(self.dedupe));
+        print(!self.backfill, "backfill", json!(self.backfill));
         print(self.scan.is_empty(), "scan", json!(self.scan));
         let exclusion =
             |exclusion: &Exclusion| json!({ "what": exclusion.to_string(), "effect": exclusion.between.effect });

@@ -1,7 +1,7 @@
 //! Funnels that are matched by a scan: what they cannot have.
 
-use super::options::{StepOrder, TieOrder, WindowFrom};
-use super::{FunnelSpec, Window};
+use super::options::{StepOrder, WindowFrom};
+use super::{FunnelSpec, TieOrder, Window};
 use crate::analyses::step::Hop;
 use crate::analyses::steps::{Entry, OnRepeat, ScanMode};
 use crate::error::{Error, Result};

@@ -3,6 +3,7 @@ mod compare;
 mod drivers;
 mod explain;
 mod kinds;
+mod looked_at;
 mod options;
 mod touch;
 mod visitors;

@@ -55,6 +55,9 @@ impl Rules {
 
     /// Finds the reported attempt in a part of a trail; if `only` is given, the one whose first step is this hit.
     pub(super) fn attempt_in(&self, trail: &Trail, hits: Range<usize>, only: Option<usize>, work: &mut Work) {
+        if let Some(grace) = self.grace {
+            return self.attempt_with_grace(grace, trail, hits, only, work);
+        }
         let all = self.those(|_| true);
         let removing = self.removing();
         let (mut hits, mut most) = (hits, self.steps);

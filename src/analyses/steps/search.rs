@@ -195,6 +195,7 @@ impl Search<'_> {
         match self.rules.on_repeat {
             OnRepeat::Ignore => false,
             OnRepeat::EndAny => step > 0 && done > step,
+            OnRepeat::EndLater => done > step,
             OnRepeat::EndLast => done == step + 1,
         }
     }

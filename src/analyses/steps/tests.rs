@@ -1,3 +1,4 @@
+mod grace;
 mod options;
 
 use proptest::prelude::*;

@@ -37,6 +37,7 @@ pub enum Ties {
 pub enum OnRepeat {
     Ignore,
     EndAny,
+    EndLater,
     EndLast,
 }
 
@@ -444,8 +445,8 @@ impl<'a> Ranked<'a> {
         })
     }
 
-    /// Does a step that was reached repeat? `EndAny`: from step 2 to the last but one, up to the last event. `EndLast`:
-    /// any step, up to the event of the next. And no attempt may look away from an event: each step is done by the
+    /// Does a step that was reached repeat? `EndAny`: from step 2 to the last but one, up to the last event. `EndLater`:
+    /// from step 1. `EndLast`: any step, up to the event of the next. And no attempt may look away from an event: each step is done by the
     /// first one after the step before that counts as it.
     fn is_ended_by_repeat(&self, attempt: &Attempt) -> bool {
         let (depth, events) = (attempt.reach(), attempt.0.concat());
@@ -456,6 +457,9 @@ impl<'a> Ranked<'a> {
             OnRepeat::Ignore => false,
             OnRepeat::EndAny => {
                 (1..depth).any(looks_away) || (1..depth - 1).any(|step| repeats(step, events[depth - 1]))
+            }
+            OnRepeat::EndLater => {
+                (1..depth).any(looks_away) || (0..depth - 1).any(|step| repeats(step, events[depth - 1]))
             }
             OnRepeat::EndLast => {
                 (1..depth).any(looks_away) || (0..depth - 1).any(|step| repeats(step, events[step + 1]))

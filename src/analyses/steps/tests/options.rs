@@ -35,10 +35,12 @@ fn plan(options: &Options, kinds: &[exhaustive::Kind], each_value: bool) -> (Pla
         on_repeat: match options.on_repeat {
             exhaustive::OnRepeat::Ignore => OnRepeat::Ignore,
             exhaustive::OnRepeat::EndAny => OnRepeat::EndAny,
+            exhaustive::OnRepeat::EndLater => OnRepeat::EndLater,
             exhaustive::OnRepeat::EndLast => OnRepeat::EndLast,
         },
         exclusions: options.exclusions.iter().map(exclusion).collect(),
         chart: Chart::new(&kinds.iter().copied().map(kind).collect::<Vec<_>>()),
+        grace: None,
         scan: None,
     };
     let entry = match options.entry {
@@ -171,6 +173,7 @@ fn some_options() -> impl Strategy<Value = Options> {
         exhaustive::OnRepeat::Ignore,
         exhaustive::OnRepeat::Ignore,
         exhaustive::OnRepeat::EndAny,
+        exhaustive::OnRepeat::EndLater,
         exhaustive::OnRepeat::EndLast,
     ]);
     let hold = prop::sample::select(vec![None, None, Some(Missing::Match), Some(Missing::Never)]);
