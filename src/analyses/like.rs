@@ -40,7 +40,7 @@ const ASSUMPTIONS: &str = "assumptions";
 /// Where a mode says why it goes with no other.
 const ALONE: &str = "alone";
 
-/// What never gives way: without it the numbers would be those of another system.
+/// What never gives way, as what a mode sets does not: without it the numbers would be those of another system.
 const FIRM: &str = "scan";
 
 /// Tables that hold for every question.
@@ -50,10 +50,12 @@ const SHARED: [&str; 2] = ["sessions", "nodes"];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Like {
-    /// As it was asked for.
+    /// As it is asked for, its modes in order.
     name: String,
     /// Its tables, those of its modes put in.
     tables: Table,
+    /// The keys that its modes set.
+    firm: Vec<String>,
     /// What was left out because it contradicts what the user said.
     given_way: Vec<String>,
 }
@@ -93,24 +95,27 @@ impl Like {
     }
 }
 
-/// Settles a question with the defaults of the system that it is to be like. A default that contradicts what the user said gives way.
-pub fn resolve<S: Spec>(spec: S, common: Common) -> Result<Box<dyn Question>> {
-    let Some(like) = common.like.clone() else { return spec.resolve(common) };
-    let defaults = like.defaults(S::NAME);
-    let settled = |defaults: &Table, like: &Like| -> Result<Box<dyn Question>> {
-        filled(defaults, &spec)?.resolve(Common { like: Some(like.clone()), ..common.clone() })
-    };
-    settled(&defaults, &like).or_else(|error| {
-        let without = |key: String| {
-            let mut defaults = defaults.clone();
-            let value = defaults.remove(&key)?;
-            let mut like = like.clone();
-            like.given_way.push(format!("{key} = {value} of {like} gives way to what was asked: {error}"));
-            settled(&defaults, &like).ok()
+impl Common {
+    /// Settles a question, with the defaults of the system that it is to be like. One that contradicts what the user said gives way.
+    pub fn settle<S: Spec>(self, spec: S) -> Result<Box<dyn Question>> {
+        let Some(like) = self.like.clone() else { return spec.resolve(self) };
+        let defaults = like.defaults(S::NAME);
+        let settled = |defaults: &Table, like: Like| -> Result<Box<dyn Question>> {
+            filled(defaults, &spec)?.resolve(Common { like: Some(like), ..self.clone() })
         };
-        let found = fields::<S>().into_iter().filter(|key| key != FIRM).find_map(without);
-        found.ok_or_else(|| error.within(format!("--like {like}")))
-    })
+        settled(&defaults, like.clone()).or_else(|error| {
+            let may_give_way = |key: &String| key != FIRM && !like.firm.contains(key);
+            let without = |key: String| {
+                let mut defaults = defaults.clone();
+                let value = defaults.remove(&key)?;
+                let mut like = like.clone();
+                like.given_way.push(format!("{key} = {value} of {like} gives way to what was asked: {error}"));
+                settled(&defaults, like).ok()
+            };
+            let found = fields::<S>().into_iter().filter(may_give_way).find_map(without);
+            found.ok_or_else(|| error.within(format!("--like {like}")))
+        })
+    }
 }
 
 /// `written` with `defaults` for all that it leaves as it is by itself.
@@ -135,32 +140,36 @@ impl FromStr for Like {
             SYSTEMS.iter().find(|(name, _)| *name == system).ok_or_else(|| unknown("system", system, names))?;
         let mut tables: Table = preset.parse().map_err(|error| Error::bug(format!("the preset {system}: {error}")))?;
         let modes = tables.remove("modes").and_then(|modes| modes.try_into::<Table>().ok()).unwrap_or_default();
-        if let Some(mode) = mode {
-            add_modes(system, mode, &modes, &mut tables)?;
-        }
-        Ok(Like { name: text.to_owned(), tables, given_way: Vec::new() })
+        let Some(asked) = mode else {
+            return Ok(Like { name: system.to_owned(), tables, firm: Vec::new(), given_way: Vec::new() });
+        };
+        let mut asked: Vec<&str> = asked.split('+').map(str::trim).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let added = joined(system, &asked, &modes)?;
+        let firm = added.values().filter_map(toml::Value::as_table).flat_map(Table::keys).cloned().collect();
+        add(&mut tables, &added);
+        Ok(Like { name: format!("{system}:{}", asked.join("+")), tables, firm, given_way: Vec::new() })
     }
 }
 
-/// Adds the modes in `asked`, which are joined by `+`. Some of them together are a mode of their own.
-fn add_modes(system: &str, asked: &str, modes: &Table, tables: &mut Table) -> Result<()> {
-    let mut parts: Vec<&str> = asked.split('+').map(str::trim).collect();
-    parts.sort_unstable();
-    parts.dedup();
-    let together = parts.join("+");
-    let parts = if modes.contains_key(&together) { vec![together.as_str()] } else { parts };
-    for part in &parts {
+/// The modes that are asked for, in one. Some of them together are a mode of their own.
+fn joined(system: &str, asked: &[&str], modes: &Table) -> Result<Table> {
+    let mut tables = Table::new();
+    let together = asked.join("+");
+    let parts = if modes.contains_key(&together) { &[together.as_str()] } else { asked };
+    for &part in parts {
         let names = modes.keys().map(String::as_str);
-        let mode = modes.get(*part).and_then(toml::Value::as_table);
+        let mode = modes.get(part).and_then(toml::Value::as_table);
         let mut mode = mode.ok_or_else(|| unknown(&format!("mode of {system}"), part, names))?.clone();
         if let (Some(reason), 2..) = (mode.remove(ALONE), parts.len()) {
             let reason = reason.as_str().unwrap_or_default();
             return Err(Error::question(format!("{system}:{together} cannot be answered: {reason}"))
                 .hint(format!("ask for {system}:{part} alone")));
         }
-        add(tables, &mode);
+        add(&mut tables, &mode);
     }
-    Ok(())
+    Ok(tables)
 }
 
 /// Adds the entries of `more`: lists grow, tables are added to, all else is replaced.

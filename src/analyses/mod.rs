@@ -49,7 +49,7 @@ mod tests;
 
 pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
 pub use facts::By;
-pub use like::{Like, resolve as resolve_like};
+pub use like::Like;
 pub use named::NamedSteps;
 pub use overview::Overview;
 pub use periods::Period;
@@ -278,10 +278,10 @@ impl Kind {
             from_flags: |matches, common| {
                 let spec =
                     S::from_arg_matches(matches).map_err(|error| crate::error::Error::question(error.to_string()))?;
-                like::resolve(spec, common)
+                common.settle(spec)
             },
             fields: common::fields::<S>,
-            from_table: |table, common| like::resolve(common::from_table::<S>(table)?, common),
+            from_table: |table, common| common.settle(common::from_table::<S>(table)?),
         }
     }
 }

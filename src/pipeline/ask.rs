@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use super::{Asked, Input, Limits, Outcome, Progress, run};
-use crate::analyses::{CommonSpec, Question, Spec, resolve_like};
+use crate::analyses::{CommonSpec, Question, Spec};
 use crate::error::Result;
 use crate::reports::{Answer, Report};
 
@@ -61,7 +61,7 @@ impl Run {
     /// [`Question`](crate::error::ErrorKind::Question) if it is ill-posed.
     pub fn ask_with<S: Spec>(&mut self, spec: S, common: CommonSpec) -> Result<Handle<S::Report>> {
         let own_sessions = self.input.roles.session.iter().any(|column| column != "none");
-        let question = resolve_like(spec, common.resolve_for(S::NAME, own_sessions)?)?;
+        let question = common.resolve_for(S::NAME, own_sessions)?.settle(spec)?;
         Ok(self.ask_question(S::NAME, question))
     }
 

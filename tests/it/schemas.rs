@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 21] = [
+const QUESTIONS: [&[&str]; 24] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -92,6 +92,9 @@ const QUESTIONS: [&[&str]; 21] = [
         "weekday",
     ],
     &["funnel", "--steps", "catalog > cart > purchase", "--between", "2", "--by", "platform"],
+    &["funnel", "--steps", "catalog > cart", "--like", "mixpanel", "--dedupe", "1s"],
+    &["funnel", "--steps", "catalog > cart", "--like", "clickhouse:strict_order+allow_reentry"],
+    &["funnel", "--steps", "catalog > cart", "--like", "ua", "--by", "platform"],
     &["flow", "--by", "platform", "--depth", "3", "--top", "2"],
     &["flow", "--start", "cart", "--top", "all", "--hide", "home", "--group", "/a/* = A"],
     &["graph", "--by", "platform", "--min-count", "20", "--max-duration", "2h"],
