@@ -123,14 +123,21 @@ fn line(arg: &Arg) -> String {
         _ => String::new(),
     };
     let takes = arg.get_action().takes_values();
-    let shown = if takes { format!("{name} {values}") } else { name };
+    // A value that may be left out.
+    let may_lack = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+    let shown = match (takes, may_lack) {
+        (false, _) => name,
+        (_, true) if arg.get_long().is_some() => format!("{name}[={values}]"),
+        _ => format!("{name} {values}"),
+    };
     let mut text =
         format!("- `{}`: {}", shown.trim(), plain(&arg.get_help().map(ToString::to_string).unwrap_or_default()));
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     if takes && !defaults.is_empty() {
         text += &format!(" [default: {}]", defaults.join(", "));
     }
-    let possible: Vec<PossibleValue> = if takes { arg.get_possible_values() } else { Vec::new() };
+    let shows = takes && !arg.is_hide_possible_values_set();
+    let possible: Vec<PossibleValue> = if shows { arg.get_possible_values() } else { Vec::new() };
     let names: Vec<String> = possible.iter().map(|value| format!("`{}`", value.get_name())).collect();
     if possible.iter().all(|value| value.get_help().is_none()) {
         text += &if names.is_empty() { String::new() } else { format!("; one of {}", names.join(", ")) };

@@ -187,6 +187,33 @@ fn unknown_systems_and_modes_are_refused_with_the_nearest() {
     assert!(in_a_job.contains("\"mixpanle\" is no system that is known: did you mean mixpanel?"), "{in_a_job}");
 }
 
+/// What a preset sets, written as in a job, and what it assumes.
+fn said_of(tables: &Table) -> Vec<String> {
+    let said = |(key, value): (&String, &toml::Value)| match value {
+        toml::Value::Table(table) => said_of(table),
+        toml::Value::Array(sentences) if key == ASSUMPTIONS => {
+            sentences.iter().map(|sentence| format!("- {}.", sentence.as_str().unwrap())).collect()
+        }
+        value => vec![format!("`{key} = {value}`")],
+    };
+    tables.iter().filter(|(key, _)| *key != ALONE).flat_map(said).collect()
+}
+
+#[test]
+fn the_document_has_all_that_presets_set_and_assume() {
+    let document = include_str!("../../../docs/like.md");
+    for (name, text) in SYSTEMS {
+        let section = document.split("\n## ").find(|section| section.contains(&format!("\n`--like {name}`")));
+        let section = section.unwrap_or_else(|| panic!("{name} is not in docs/like.md"));
+        let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = said_of(&text.parse().unwrap());
+        assert!(said.len() > 3, "{said:?}");
+        for one in said {
+            assert!(section.contains(&one), "docs/like.md does not say of {name}: {one}");
+        }
+    }
+}
+
 #[test]
 fn modes_add_up_in_any_order() {
     let rules = |like: &str| funnel(like, "a > b", "").rules();
