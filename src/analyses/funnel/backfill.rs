@@ -27,7 +27,6 @@ pub fn check(spec: &FunnelSpec, hops: &[Hop]) -> Result<()> {
         (spec.ties.is_some_and(|ties| ties != TieOrder::Any), "orders of equal times"),
         (!spec.exclude.is_empty(), "exclusions between steps"),
         (!spec.scan.is_empty(), "scans"),
-        (spec.explain.is_some(), "events that one step alone is filled by: --explain"),
     ];
     match refused.into_iter().find(|(refused, _)| *refused && spec.backfill == Some(true)) {
         Some((_, what)) => {

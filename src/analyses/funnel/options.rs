@@ -295,11 +295,6 @@ impl Options {
                 "leave it out",
             ),
             (
-                spec.explain.is_some() && self.dedupe.is_some(),
-                "--explain shows every event, and --dedupe looks at some of them alone",
-                own,
-            ),
-            (
                 self.exclusions.len() > 16,
                 "a funnel has at most 16 exclusions",
                 "put them together: --exclude '(a | b)'",

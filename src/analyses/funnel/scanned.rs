@@ -29,7 +29,6 @@ pub fn check(spec: &FunnelSpec, hops: &[Hop], window: Window) -> Result<()> {
         (!spec.exclude.is_empty(), "has no attempts that exclusions could end"),
         (!spec.hold.is_empty(), "has no attempts that could hold a value"),
         (entered, "keeps the last attempt at each step, however it began"),
-        (spec.explain.is_some(), "keeps one attempt at each step: there is nothing to explain"),
         (
             spec.strict_among.is_some() && !has(ScanMode::StrictOrder),
             "looks at steps alone, but in its mode strict-order",

@@ -48,7 +48,6 @@ impl TieOrder {
             (spec.reuse == Some(true), "an event that fills several steps"),
             (repeats, "a repeat that ends an attempt"),
             (removes, "an exclusion that removes"),
-            (spec.explain.is_some(), "--explain"),
         ];
         match refused.into_iter().find(|(refused, _)| *refused && self.grace().is_some()) {
             Some((_, what)) => Err(Error::question(format!("{what} cannot be had with --ties {self}"))

@@ -43,6 +43,11 @@ fn every_event_is_shown_with_what_it_does() {
         "an event that fills two steps has two rows"
     );
     assert_eq!(explained("", "B@0"), ["B - - -"], "nobody entered");
+    assert_eq!(explained("steps = 'A > B'\nbackfill = true", "B@0"), ["B 1 1 -", "B 1 2 complete"]);
+    assert_eq!(
+        explained("steps = 'A > B > C'\nties = 'grace:2s'", "A@0 C@1 B@2"),
+        ["A 1 1 -", "C 1 3 complete", "B 1 2 -"]
+    );
 }
 
 #[test]
@@ -55,6 +60,16 @@ fn what_ended_an_attempt_is_said() {
         ("", "A@0 B@1", "nothing that fits the next step follows"),
         ("window = '5s'", "A@0 B@1 C@6", "the next step comes at 1970-01-01T00:00:06Z, after the window"),
         ("steps = 'A > B >[2s] C'", "A@0 B@1 C@6", "the next step comes at 1970-01-01T00:00:06Z, too late for its hop"),
+        (
+            "scan = ['strict_order']",
+            "A@0 B@1 X@2 C@6",
+            "the next step at 1970-01-01T00:00:06Z cannot be used by these rules",
+        ),
+        (
+            "dedupe = '2s'\nsteps = 'A > B > B'",
+            "A@0 B@1 B@2",
+            "the next step at 1970-01-01T00:00:02Z cannot be used by these rules",
+        ),
         ("steps = 'A > B >> C'", "A@0 B@1 X@2 C@6", "the next step comes at 1970-01-01T00:00:06Z, not directly"),
         ("exclude = ['X']", "A@0 B@1 X@2 C@6", "stopped by an excluded event at 1970-01-01T00:00:02Z"),
         ("exclude = ['X']", "A@0 B@1 X@2", "stopped by an excluded event at 1970-01-01T00:00:02Z"),

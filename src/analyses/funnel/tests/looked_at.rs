@@ -91,7 +91,6 @@ fn what_contradicts_them_is_refused() {
         "steps = 'A > B'\nbackfill = true\nties = 'grace:1s'",
         "steps = 'A > B'\nbackfill = true\nexclude = ['C']",
         "steps = 'A > B'\nbackfill = true\nscan = ['strict_order']",
-        "steps = 'A > B'\ndedupe = '1s'\nexplain = 'v'",
         "steps = 'A >> B'\nties = 'grace:1s'",
         "steps = 'A > B > C'\nties = 'grace:1s'\nexclude = [{ event = 'D', effect = 'remove' }]",
         "steps = 'A > B'\nties = 'grace:1s'\non_repeat = 'end_last'",
@@ -99,8 +98,7 @@ fn what_contradicts_them_is_refused() {
         "steps = 'A > B'\nscan = ['strict_increase']\ntimes = 'increasing'",
         "steps = 'A > B'\nscan = ['allow_reentry']",
     ] {
-        let error = deduped(text, None);
-        let spec = FunnelSpec { dedupe: text.contains("dedupe").then(|| "1s".parse().unwrap()), ..error };
+        let spec = deduped(text, None);
         let error =
             spec.resolve(common(json!({})).resolve(false).unwrap()).err().unwrap_or_else(|| panic!("{text} is fine"));
         assert!(error.advice().is_some(), "{text}: {error}");
