@@ -208,14 +208,17 @@ impl CommonSpec {
 
     /// Settles the shared rules for a question of this name. `own_sessions`: the log has its own session id.
     pub fn resolve_for(&self, question: &'static str, own_sessions: bool) -> Result<Common> {
-        let Some(like) = &self.scope.like else { return self.resolve(own_sessions) };
+        let Some(mut like) = self.scope.like.clone() else { return self.resolve(own_sessions) };
         like.check(question)?;
+        if own_sessions {
+            like.leave_sessions();
+        }
         let with_defaults = CommonSpec {
             sessions: like.fill(question, &self.sessions)?,
             nodes: like.fill(question, &self.nodes)?,
             scope: like.fill(question, &self.scope)?,
         };
-        Ok(Common { question, like: Some(like.clone()), ..with_defaults.resolve(own_sessions)? })
+        Ok(Common { question, like: Some(like), ..with_defaults.resolve(own_sessions)? })
     }
 
     /// Settles the shared rules. `own_sessions`: the log has its own session id.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use toml::Table;
 
-use super::common::{Common, fields};
+use super::common::{Common, SessionSpec, fields};
 use super::{Question, Spec};
 use crate::error::{Error, Result, nearest};
 
@@ -56,7 +56,7 @@ pub struct Like {
     tables: Table,
     /// The keys that its modes set.
     firm: Vec<String>,
-    /// What was left out because it contradicts what the user said.
+    /// What was left out because of what the user said.
     given_way: Vec<String>,
 }
 
@@ -77,6 +77,15 @@ impl Like {
         let known: Vec<&str> = self.tables.keys().map(String::as_str).filter(|key| *key != ASSUMPTIONS).collect();
         Err(Error::question(format!("{self} has no rules for {question}"))
             .hint(format!("leave --like out, or ask for {}", known.join(", "))))
+    }
+
+    /// Leaves its rules of sessions out: those of the log are what it, or another, has made.
+    pub fn leave_sessions(&mut self) {
+        let rules = fields::<SessionSpec>();
+        for table in self.tables.iter_mut().filter_map(|(_, table)| table.as_table_mut()) {
+            rules.iter().for_each(|rule| drop(table.remove(rule)));
+        }
+        self.given_way.push(format!("The log's own ids make the sessions, not the rules of {self}"));
     }
 
     /// `written`, where it is silent filled with the defaults of a question.

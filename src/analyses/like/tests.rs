@@ -161,6 +161,19 @@ fn the_rules_of_a_job_win_over_the_preset() {
 }
 
 #[test]
+fn the_sessions_of_the_log_win_over_the_preset() {
+    let rules = |more: &str| {
+        let mut table: Table = format!("like = 'adobe'\n{more}").parse().unwrap();
+        CommonSpec::default().take_from(&mut table).unwrap().resolve_for("graph", true).unwrap()
+    };
+    let own = rules("");
+    assert_eq!(json!(own.session_rules()), json!({"session": "own id", "timeout": null, "timeout_edge": "exceeds"}));
+    let said = own.by_rule()["assumptions"].clone();
+    assert!(said.as_array().unwrap().contains(&json!("The log's own ids make the sessions, not the rules of adobe")));
+    assert_eq!(rules("timeout = '1h'").session_rules()["timeout"], "1h");
+}
+
+#[test]
 fn a_default_that_contradicts_what_was_asked_gives_way_and_that_is_said() {
     let question = funnel("posthog", "a > b", "order = 'any'");
     let rules = question.rules();
