@@ -14,9 +14,11 @@ mod umami;
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::analyses::{CommonSpec, KINDS};
-use crate::testing::{Event, ask, visitor};
+use crate::testing::{Event, ask, check_laws, logs, visitor};
 
 /// A question as in the table of a job.
 fn asked(kind: &str, table: &str) -> Result<Box<dyn Question>> {
@@ -105,6 +107,17 @@ fn no_preset_contradicts_itself() {
         let said = assumptions(&*question);
         assert!(said.iter().all(|sentence| !sentence.contains("gives way")), "{name}: {said:?}");
         assert_eq!(question.rules()["like"], json!(name));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn funnels_of_every_preset_keep_the_laws(log in logs()) {
+        for name in presets().into_iter().filter(|name| name != "clickhouse:allow_reentry") {
+            check_laws(&*funnel(&name, "A > (B | A) > C", "by = ['device']"), &log);
+        }
     }
 }
 
