@@ -10,7 +10,7 @@ use super::{common, entered};
 use crate::analyses::Spec;
 use crate::testing::oracle::funnel::{Effect, Entry, Kind, Options, Ties, Window, reported_of_kinds};
 use crate::testing::oracle::{self, Event, Hop, Step};
-use crate::testing::{ask, check_laws, logs, visitor};
+use crate::testing::{ask, check_laws, logs, rows, visitor};
 
 const BLOCK: &str = "A > (B & C) > D";
 const OPTIONAL: &str = "A > B? > C? > D";
@@ -101,6 +101,11 @@ proptest! {
     fn the_laws_hold_with_optional_steps_and_blocks(log in logs()) {
         for (text, ..) in cases() {
             check_laws(&*question(&text, json!({"timeout": "5s", "by": ["device"]})), &log);
+            let more = match text.contains("entry = 'each'") {
+                true => "between = 2\ntrend = 'day'\ntouch = 'last'",
+                false => "between = 2\ndropped_next = 1\ncompare = 'device=m,d'\ndrivers = 'all'\nmin_support = 1\ntouch = 'last'",
+            };
+            check_laws(&*question(&format!("{text}\n{more}"), json!({"timeout": "5s", "by": ["device"]})), &log);
         }
     }
 
@@ -130,6 +135,43 @@ fn what_is_reported_of_a_step_that_may_be_left_out() {
     assert_eq!(last["of_previous"].as_f64(), Some(2.0 / 3.0), "of A");
     assert_eq!(last["time_from_previous_s"]["mean"], 3.0, "from A");
     assert_eq!(report["trend"][0]["steps"], json!([3, 2, 2]));
+}
+
+#[test]
+fn what_else_is_told_passes_over_steps_that_are_left_out() {
+    let mut log = visitor("1", "A@0 X@1 B@2 X@3 C@4");
+    log.extend(visitor("2", "A@0 X@1 C@4"));
+    log.extend(visitor("3", "A@0 B@1 X@5"));
+    log.iter_mut().filter(|event| event.visitor == "1").for_each(|event| event.device = "m".into());
+    log.iter_mut().filter(|event| event.visitor != "1").for_each(|event| event.device = "d".into());
+    let text = "steps = 'A > B? > C'\nbetween = 'all'\ncompare = 'device=m,d'\nvisitors_out = 'v.jsonl'";
+    let (report, _) = ask(&*question(text, json!({})), &log);
+    let between: Vec<Value> = report["between"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| json!([row["from"], row["to"], row["outcome"], row["event"], row["count"]]))
+        .collect();
+    assert_eq!(between, [json!(["A", "C", "converted", "X", 3]), json!(["A", "C", "left", "X", 1])]);
+    let compared = report["comparison"].as_array().unwrap();
+    assert_eq!(compared.len(), 2, "C of the first and of the previous step");
+    assert!(compared.iter().all(|row| row["step"] == "C" && row["in_b"]["part"] == 1 && row["in_b"]["whole"] == 2));
+    let mut rows: Vec<String> = rows(&*question(text, json!({})), &log)
+        .iter()
+        .map(|row| json!([row["visitor"], row["reached"], row["dropped_after"], row["step_2_at"]]).to_string())
+        .collect();
+    rows.sort();
+    let expected =
+        [r#"["1",3,null,"1970-01-01T00:00:02Z"]"#, r#"["2",3,null,null]"#, r#"["3",1,"A","1970-01-01T00:00:01Z"]"#];
+    assert_eq!(rows, expected);
+    let (report, _) = ask(&*question("steps = 'A > B? > C'\ntouch = 'step:2'", json!({"by": ["device"]})), &log);
+    let segments: Vec<Value> = report["segments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| json!([row["by"]["device"], row["steps"][0]["entered"]]))
+        .collect();
+    assert_eq!(segments, [json!(["", 1]), json!(["d", 1]), json!(["m", 1])], "2 does no B");
 }
 
 #[test]
