@@ -21,6 +21,17 @@ fn common(json: Value) -> CommonSpec {
     CommonSpec::default().take_from(&mut table).unwrap()
 }
 
+/// Why a funnel in a job is refused, and no other reason; its steps are A > B > C if it says none.
+fn refused(text: &str, shared: Value) -> String {
+    let mut table: toml::Table = text.parse().unwrap();
+    table.entry("steps").or_insert("A > B > C".into());
+    let spec = FunnelSpec::deserialize(table).unwrap();
+    let question = common(shared).resolve(false).and_then(|common| spec.resolve(common));
+    let error = question.err().unwrap_or_else(|| panic!("{text} is fine"));
+    assert!(error.advice().is_some(), "{text}: {error}");
+    error.to_string()
+}
+
 fn funnel(steps: &str, window: &str, shared: Value) -> Box<dyn Question> {
     let spec = FunnelSpec { steps: Some(steps.into()), window: Some(window.parse().unwrap()), ..FunnelSpec::default() };
     question(spec, &common(shared))

@@ -7,8 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::options::{Attempt, cases, expected, question};
-use super::{common, entered};
-use crate::analyses::Spec;
+use super::{entered, refused};
 use crate::analyses::funnel::FunnelSpec;
 use crate::testing::oracle::{self, Event};
 use crate::testing::{ask, check_laws, logs, rows, visitor};
@@ -87,15 +86,7 @@ fn the_funnel_says_which_events_touch() {
 
 #[test]
 fn touches_that_contradict_other_options_are_refused() {
-    let refused = |text: &str, by: Value| {
-        let mut table: toml::Table = text.parse().unwrap();
-        table.entry("steps").or_insert("A > B > C".into());
-        let spec = FunnelSpec::deserialize(table).unwrap();
-        let error = spec.resolve(common(json!({"by": by})).resolve(false).unwrap()).err();
-        let error = error.unwrap_or_else(|| panic!("{text} is fine"));
-        assert!(error.advice().is_some(), "{text}: {error}");
-        error.to_string()
-    };
+    let refused = |text: &str, by: Value| refused(text, json!({"by": by}));
     for (text, reason) in [
         ("touch = 'step:0'", "there is no step 0"),
         ("touch = 'step:4'", "there is no step 4"),
