@@ -3,6 +3,8 @@
 //! `cargo bench --bench funnels -- --events 4M`, and the other flags of `clickpath generate`, which makes the log. All are run in turn, round
 //! by round, on two threads, and medians are compared: machines are shared and noisy.
 
+#![expect(clippy::print_stdout, reason = "what it prints is the result")]
+
 use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
