@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod chdb;
 mod differential;
 mod faults;
 #[cfg(feature = "polars")]
