@@ -1,5 +1,9 @@
 mod grace;
+mod laws;
 mod options;
+mod rules;
+mod scan;
+mod unordered;
 
 use proptest::prelude::*;
 
@@ -13,11 +17,16 @@ fn steps(text: &str) -> Vec<oracle::Step> {
     text.split(' ').map(one).collect()
 }
 
-fn hits(journey: &[Event], steps: &[oracle::Step]) -> Vec<Hit> {
+/// All events of a journey, those that fit no step too.
+fn all_hits(journey: &[Event], steps: &[oracle::Step]) -> Vec<Hit> {
     let mask =
         |event: &Event| steps.iter().enumerate().map(|(bit, step)| u64::from(step.fits(event)) << bit).sum::<u64>();
     let hit = |(at, event): (usize, &Event)| Hit::new(event.time, mask(event), at);
-    journey.iter().enumerate().map(hit).filter(|hit| hit.mask != 0).collect()
+    journey.iter().enumerate().map(hit).collect()
+}
+
+fn hits(journey: &[Event], steps: &[oracle::Step]) -> Vec<Hit> {
+    all_hits(journey, steps).into_iter().filter(|hit| hit.mask != 0).collect()
 }
 
 /// Places in the journey of the events of the reported attempt.

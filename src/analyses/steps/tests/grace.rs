@@ -68,13 +68,9 @@ fn an_excluding_event_ends_an_attempt_with_grace() {
         let rules = Rules { exclusions: vec![between], ..with_grace(3, 2, 100) };
         let steps = steps("A B C");
         let journey = visitor("v", events);
-        let hit = |(at, event): (usize, &Event)| Hit {
-            excluded: u16::from(event.event == "X"),
-            ..hits(&journey[at..=at], &steps)
-                .first()
-                .map_or(Hit::new(event.time, 0, at), |hit| Hit { at: at as u32, ..*hit })
-        };
-        let trail = Trail { hits: journey.iter().enumerate().map(hit).collect(), ..Trail::default() };
+        let hits = all_hits(&journey, &steps).into_iter().zip(&journey);
+        let hits = hits.map(|(hit, event)| Hit { excluded: u16::from(event.event == "X"), ..hit });
+        let trail = Trail { hits: hits.collect(), ..Trail::default() };
         rules.attempt(&trail, &mut Work::default()).len()
     };
     assert_eq!(depth(1, 2, "A@0 X@1 B@5 C@6"), 1);

@@ -98,7 +98,7 @@ fn trail(options: &Options, rules: &Rules, order: Order, journey: &[Event], sess
 }
 
 /// The events of each attempt by place; none for a step that is left out.
-fn found_of_kinds(
+pub(super) fn found_of_kinds(
     options: &Options,
     kinds: &[exhaustive::Kind],
     each_value: bool,
@@ -113,7 +113,7 @@ fn found_of_kinds(
     found
 }
 
-fn found(
+pub(super) fn found(
     options: &Options,
     each_value: bool,
     journey: &[Event],
@@ -125,7 +125,7 @@ fn found(
     found.into_iter().map(|attempt| attempt.into_iter().flatten().collect()).collect()
 }
 
-fn journeys() -> impl Strategy<Value = (Vec<Event>, Vec<usize>)> {
+pub(super) fn journeys() -> impl Strategy<Value = (Vec<Event>, Vec<usize>)> {
     let event = (
         prop::sample::select(vec!["A", "B", "C", "X"]),
         0..7i64,
@@ -150,12 +150,12 @@ fn journeys() -> impl Strategy<Value = (Vec<Event>, Vec<usize>)> {
     })
 }
 
-fn step(names: &str) -> oracle::Step {
+pub(super) fn step(names: &str) -> oracle::Step {
     oracle::Step::Any(names.chars().map(String::from).collect())
 }
 
 /// Any options that do not contradict each other.
-fn some_options() -> impl Strategy<Value = Options> {
+pub(super) fn some_options() -> impl Strategy<Value = Options> {
     let steps = prop::collection::vec(prop::sample::select(vec!["A", "B", "C", "AB", "BC", "ABC", "CX"]), 1..5);
     let exclusion = (prop::sample::select(vec!["X", "X", "CX", "B"]), 1..4usize, 1..4usize, any::<bool>());
     let exclusions = prop_oneof![2 => Just(Vec::new()), 3 => prop::collection::vec(exclusion, 1..3)];
@@ -229,7 +229,7 @@ fn some_options() -> impl Strategy<Value = Options> {
 }
 
 /// The same with steps that may be left out, and blocks.
-fn some_kinds() -> impl Strategy<Value = (Options, Vec<exhaustive::Kind>)> {
+pub(super) fn some_kinds() -> impl Strategy<Value = (Options, Vec<exhaustive::Kind>)> {
     let kind = prop::sample::select(vec![
         exhaustive::Kind::Required,
         exhaustive::Kind::Optional,
