@@ -345,11 +345,10 @@ fn instant(hits: &[Hit]) -> &[Hit] {
 /// be had, by the earliest events that allow them.
 fn trace(hits: &[Hit], depth: usize, base: u32, work: &mut Work) {
     let Work { matching, attempt, crowd, .. } = work;
-    let mut at = 0;
-    while at < hits.len() && attempt.len() < depth {
-        let (done, here) = (attempt.len(), base + at as u32);
-        let instant = instant(&hits[at..]);
-        at += instant.len();
+    let mut next = base;
+    for instant in hits.chunk_by(|a, b| a.time == b.time) {
+        let (done, here) = (attempt.len(), next);
+        next += instant.len() as u32;
         match instant {
             [hit] if hit.mask >> done & 1 != 0 => attempt.push(here),
             [_] => {}

@@ -165,34 +165,29 @@ impl Chart {
         self.steps[step - 1].optional
     }
 
-    /// Whether a step that may not be left out is done last at the state.
+    /// Whether a step that may not be left out is done last at the state, which is not the first one.
     pub fn is_depth(&self, state: State) -> bool {
-        state.step > 0 && state.is_done() && !self.is_optional(state.step)
+        state.is_done() && !self.is_optional(state.step)
     }
 
-    /// The slots that an attempt must fill on its way from one state to another. Nothing if there is no way.
+    /// The slots that an attempt must fill on its way from one state to a later one. Nothing if there is no way.
     pub fn way(&self, from: usize, to: usize) -> Option<u64> {
         let (from, to) = (self.states[from], self.states[to]);
         if from.step == to.step {
             return (from.filled & !to.filled == 0).then_some(to.filled & !from.filled);
         }
-        if from.step > to.step {
-            return None;
-        }
-        let before = self.steps[to.step - 1].before;
-        let (left, behind) = match from.step {
-            0 => (0, 0),
-            step => (self.steps[step - 1].mask & !from.filled, self.steps[step - 1].before | self.steps[step - 1].mask),
-        };
-        Some(left | before & !behind | to.filled)
+        let left = self.slots_of(from.step) & !from.filled;
+        let between = self.steps[to.step - 1].before & !self.steps[from.step].before;
+        Some(left | between | to.filled)
     }
 
-    /// The states that come after one as far as the slots of `mask` may lead, and perhaps some that cannot be reached.
+    /// The states that come after one that is not the first, as far as the slots of `mask` may lead, and perhaps some that cannot be
+    /// reached.
     pub fn states_behind(&self, from: usize, mask: u64) -> Range<usize> {
         let fills = |slots: &Slots| slots.optional || slots.mask & !mask == 0;
         let step = self.states[from].step;
         let begun = self.states[from].filled;
-        let whole = step == 0 || self.steps[step - 1].mask & !(mask | begun) == 0;
+        let whole = self.slots_of(step) & !(mask | begun) == 0;
         let more = if whole { self.steps[step..].iter().take_while(|slots| fills(slots)).count() + 1 } else { 0 };
         from + 1..self.ends.get(step + more).copied().unwrap_or(self.states.len())
     }

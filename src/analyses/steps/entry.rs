@@ -177,7 +177,7 @@ impl Plan {
     fn attempt_from(&self, trail: &Trail, start: usize, scratch: &mut Attempts) -> usize {
         let held = self.hold.is_some();
         let within = self.rules.reach_of(trail, &(0..trail.hits.len()), start);
-        let over = within.end.max(start + 1);
+        let over = within.end;
         if held {
             let value = trail.held[start];
             let same: Vec<u32> = within.clone().filter(|&at| trail.held[at] == value).map(|at| at as u32).collect();

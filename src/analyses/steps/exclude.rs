@@ -21,7 +21,8 @@ pub enum Effect {
     /// Steps after it do not count for that attempt.
     #[default]
     Stop,
-    /// The visitor leaves every step when no clean attempt is as deep as the deepest attempt of any kind.
+    /// The visitor leaves every step when no clean attempt is as deep as the deepest attempt of any kind. Not where every attempt is
+    /// reported.
     Remove,
 }
 
@@ -95,8 +96,7 @@ impl Rules {
     /// The best attempt of `depth` that is clean of the exclusions `open` to the end of its window, and of all others.
     fn clean(&self, every: &Search<'_>, depth: usize, open: u16, work: &mut Work) {
         let trail = every.trail;
-        let starts =
-            every.hits.clone().filter(|&at| trail.hits[at].mask & 1 != 0 && every.only.is_none_or(|only| only == at));
+        let starts = every.hits.clone().filter(|&at| trail.hits[at].mask & 1 != 0);
         let mut found: Option<(Best, Vec<u32>)> = None;
         for start in starts {
             let hits = self.reach_of(trail, &every.hits, start);

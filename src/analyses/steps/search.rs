@@ -100,7 +100,8 @@ impl Search<'_> {
                 std::mem::swap(&mut work.direct, &mut work.next);
                 ready = Some(group.hits.start);
             }
-            if bans && self.only.is_some_and(|only| only < at) && work.levels.are_empty() {
+            // Of an attempt from one hit alone nothing may be left.
+            if bans && self.only.is_some() && work.levels.are_empty() {
                 break;
             }
         }
@@ -268,7 +269,7 @@ impl Search<'_> {
             each.resize(groups.len(), 0);
         }
         work.nearest.clear();
-        work.nearest.resize(best.depth + 1, NONE);
+        work.nearest.resize(best.depth, NONE);
         let mut next: Option<Next> = None;
         for (at, group) in groups.iter().enumerate().rev() {
             let moment = self.trail.moment(group.hits.start);
@@ -276,9 +277,8 @@ impl Search<'_> {
             let goes_on = goes_on.fold(0, |all, done| all | 1u64 << (done - 1));
             let ends = u64::from(moment == self.trail.moment(best.last)) << (best.depth - 1);
             work.feasible[at] = goes_on | ends;
-            let begins = moment == self.trail.moment(best.first);
             let mut entered = 0u64;
-            for done in bits(group.mask & u64::MAX >> (64 - best.depth)).filter(|&done| done > 0 || begins) {
+            for done in bits(group.mask & u64::MAX >> (64 - best.depth)) {
                 let feasible = work.feasible[at];
                 if self.leaves(group, feasible, done, best.depth, work).is_some() {
                     entered |= 1 << done;

@@ -84,10 +84,7 @@ impl Unordered {
         self.matching.clear();
         seen.clear();
         for at in start..=end {
-            if self.matching.count < count
-                && !is_one_too_many(&mut seen, hits[at].mask, steps)
-                && self.matching.add(hits, at)
-            {
+            if !is_one_too_many(&mut seen, hits[at].mask, steps) && self.matching.add(hits, at) {
                 self.attempt.push(at as u32);
             }
         }

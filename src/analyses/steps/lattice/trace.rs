@@ -103,7 +103,7 @@ impl Trace<'_> {
             for (after, state) in after.iter_mut().zip(self.chart.states()) {
                 *after = if state.passed >= self.best.depth && state.is_done() { 0 } else { FAILS };
             }
-            for (number, edge) in edges.iter().enumerate().filter(|(_, edge)| edge.from > 0) {
+            for (number, edge) in edges.iter().enumerate() {
                 let worth = self.worth_ahead(number, group, next, &mut work.lattice);
                 let after = &mut work.lattice.after[at * states + edge.from];
                 *after = worth.max(*after);
@@ -191,11 +191,10 @@ impl Trace<'_> {
         let (group, depth) = (&self.groups[at], self.best.depth);
         let (done, state) = (self.chart.state(from).passed, self.chart.state(to));
         let moment = self.search.trail.moment(group.hits.start);
-        let begins = from > 0 || moment == self.search.trail.moment(self.best.first);
         let reaches = done < depth && depth <= state.passed;
         let counts = moment == self.search.trail.moment(self.best.last) && self.search.counts(group, done, depth);
         let too_deep = state.passed > depth && self.chart.is_depth(state);
-        if !begins || reaches && !counts || too_deep {
+        if reaches && !counts || too_deep {
             return FAILS;
         }
         if self.search.forbids(group, done, state.passed) {

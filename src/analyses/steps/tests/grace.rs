@@ -77,7 +77,24 @@ fn an_excluding_event_ends_an_attempt_with_grace() {
     assert_eq!(depth(2, 3, "A@0 X@1 B@5 C@6"), 3);
     assert_eq!(depth(1, 3, "A@0 B@1 X@2 C@6"), 2);
     assert_eq!(depth(2, 3, "A@0 C@3 X@4 B@5"), 3, "C is before the exclusion begins");
-    assert_eq!(depth(1, 2, "A@0 X@0 B@0 C@6"), 3, "an event at the time of a step lies beside it");
+    assert_eq!(depth(1, 2, "A@0 B@1 X@2 C@6"), 3, "C is behind the step that the exclusion ends with");
+    for events in ["A@0 X@0 B@0 C@6", "A@0 X@0 B@5 C@6", "A@0 X@5 B@5 C@6"] {
+        assert_eq!(depth(1, 2, events), 3, "an event at the time of a step lies beside it");
+    }
+}
+
+#[test]
+fn every_first_step_has_an_attempt_with_grace() {
+    let steps = steps("A B C");
+    let depths = |entry| {
+        let plan = Plan { rules: with_grace(3, 2, 4), entry, ..Plan::default() };
+        let mut trail = Trail { hits: hits(&visitor("v", "A@0 A@3 C@4 B@5 A@9"), &steps), ..Trail::default() };
+        let mut depths = Vec::new();
+        plan.attempts(&mut trail, &mut Attempts::default(), |attempt| depths.push(attempt.len()));
+        depths
+    };
+    assert_eq!(depths(Entry::All), [1, 3, 1]);
+    assert_eq!(depths(Entry::Each), [1, 1], "the second A is inside the window of the first");
 }
 
 proptest! {
