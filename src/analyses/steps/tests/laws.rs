@@ -221,7 +221,9 @@ proptest! {
         let limits: Vec<_> = limits[..options.steps.len() - 1].iter().map(|limit| limit.map(|seconds| seconds * SECOND)).collect();
         let options = Options { limits, ..options };
         let mut back = (options.clone(), journey.clone());
-        (back.0.steps.reverse(), back.0.limits.reverse(), back.1.0.reverse());
+        back.0.steps.reverse();
+        back.0.limits.reverse();
+        back.1.0.reverse();
         back.1.0.iter_mut().for_each(|event| event.time = -event.time);
         let complete = |options: &Options, journey| depth(options, journey) == options.steps.len();
         prop_assert_eq!(complete(&back.0, &back.1), complete(&options, &journey));
@@ -244,7 +246,8 @@ proptest! {
         options.ties = if options.ties == Ties::Step { Ties::Arrival } else { options.ties };
         let found = depth_of_kinds(&options, &kinds, &journey);
         options.steps.remove(optional - 1);
-        (options.hops.pop(), options.limits.pop());
+        options.hops.pop();
+        options.limits.pop();
         prop_assert_eq!(found, depth(&options, &journey));
     }
 
@@ -260,7 +263,8 @@ proptest! {
         };
         let deepest = [[0, 1, 2, 3], [0, 2, 1, 3]].map(|order| depth(&ordered(order), &journey)).into_iter().max();
         let mut block = ordered([0, 1, 2, 3]);
-        (block.hops.pop(), block.limits.pop());
+        block.hops.pop();
+        block.limits.pop();
         block.exclusions[0].to = 3;
         // Half of a block is none.
         let counted = deepest.map(|depth| [0, 1, 1, 2, 3][depth]);

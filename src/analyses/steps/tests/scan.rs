@@ -24,7 +24,7 @@ fn of_all_attempts_at_a_step_the_last_is_kept() {
     assert_eq!(scanned(&[], "A B", "A@0 A@3 B@4"), [1, 2]);
     assert_eq!(scanned(&[], "A B C", "A@0 B@1 A@2 B@3"), [0, 1], "the first that gets as far as any");
     assert_eq!(scanned(&[], "A B C", "B@0 A@1 C@2"), [1]);
-    assert_eq!(scanned(&[], "A B", "B@3"), []);
+    assert!(scanned(&[], "A B", "B@3").is_empty());
 }
 
 #[test]

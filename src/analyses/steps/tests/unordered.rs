@@ -50,7 +50,7 @@ fn a_window_holds_steps_in_whatever_order() {
     assert_eq!(placed("A B C", None, "C@0 A@4 B@9"), [0, 1, 2]);
     assert_eq!(placed("A B C", Some(9), "C@0 A@4 B@9"), [0, 1, 2], "the far edge counts");
     assert_eq!(placed("A B C", Some(8), "C@0 A@4 B@9"), [0, 1], "the first window that holds two");
-    assert_eq!(placed("A B", None, "C@0"), []);
+    assert!(placed("A B", None, "C@0").is_empty());
 }
 
 #[test]
