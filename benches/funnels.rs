@@ -114,10 +114,10 @@ struct Asked {
 
 fn main() {
     let options = Asked::parse().log;
+    rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global().expect("the first pool");
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log.parquet");
     options.write(&log).expect("a log");
-    rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global().expect("the first pool");
 
     let mut scans = Vec::new();
     let mut funnels = vec![Vec::new(); FUNNELS.len()];
