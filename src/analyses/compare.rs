@@ -117,12 +117,18 @@ impl Compare {
     }
 }
 
-/// A value at the begin of a text, in quotes or up to the next comma, and what is behind it.
+/// A value at the begin of a text, in quotes or up to the next comma, and what is behind it. In quotes, two of them are one.
 fn value(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start();
     if let Some(quote @ ('\'' | '"')) = text.chars().next() {
-        let (value, rest) = text[1..].split_once(quote)?;
-        return Some((value.to_owned(), rest.trim_start()));
+        let (mut value, mut rest) = (String::new(), &text[1..]);
+        loop {
+            let (part, behind) = rest.split_once(quote)?;
+            value.push_str(part);
+            let Some(more) = behind.strip_prefix(quote) else { return Some((value, behind.trim_start())) };
+            value.push(quote);
+            rest = more;
+        }
     }
     let (value, rest) = text.split_at(text.find(',').unwrap_or(text.len()));
     let value = value.trim_end();
@@ -134,12 +140,9 @@ impl fmt::Display for Compare {
         let [a, b] = self.sides();
         match self {
             Compare::Values { by, .. } => {
-                let quoted = |value: String| match value.contains('\'') {
-                    true => format!("\"{value}\""),
-                    false if value.is_empty() || value.contains([',', '"']) || value.trim() != value => {
-                        format!("'{value}'")
-                    }
-                    false => value,
+                let quoted = |value: String| {
+                    let bare = !value.is_empty() && !value.contains([',', '"', '\'']) && value.trim() == value;
+                    if bare { value } else { format!("'{}'", value.replace('\'', "''")) }
                 };
                 write!(f, "{by}={},{}", quoted(a), quoted(b))
             }
@@ -322,7 +325,8 @@ mod tests {
             ("device=mobile,desktop", "device=mobile,desktop"),
             ("last:plan= a b , 'c, d'", "last:plan=a b,'c, d'"),
             ("plan='',\" x \"", "plan='',' x '"),
-            ("plan=\"it's\",a=b", "plan=\"it's\",a=b"),
+            ("plan=\"it's\",a=b", "plan='it''s',a=b"),
+            ("plan='''\"',\"\"\"\"", "plan='''\"','\"'"),
             ("period:2026-05..2026-06", "period:2026-05..2026-06"),
             ("period:2026-W18 .. 2026-W17", "period:2026-W18..2026-W17"),
             ("period:2026-05-01T13..2026-05-02", "period:2026-05-01T13..2026-05-02"),
@@ -336,7 +340,9 @@ mod tests {
 
     #[test]
     fn what_is_no_comparison_is_refused_with_a_hint() {
-        for text in ["", "x", "x=", "x=a", "x=a,", "x=,a", "x='a", "x='a'b,c", "x=a,b,c", "=a,b", "x=a,a", "period:"] {
+        for text in
+            ["", "x", "x=", "x=a", "x=a,", "x=,a", "x='a", "x='a''", "x='a'b,c", "x=a,b,c", "=a,b", "x=a,a", "period:"]
+        {
             assert!(Compare::parse(text).unwrap_err().advice().is_some(), "{text}");
         }
         for text in ["2026-05..2026-05", "2026-05..2026-W19", "2026-05-01..2026-05-01T23"] {

@@ -11,6 +11,7 @@ mod dropped;
 mod explain;
 mod follow;
 mod histogram;
+mod members;
 mod options;
 mod report;
 mod scanned;
@@ -117,7 +118,8 @@ pub struct FunnelSpec {
     /// Match by one scan that keeps the last attempt at each step, as ClickHouse's windowFunnel in this mode (repeatable)
     #[arg(long, value_name = "MODE")]
     pub scan: Vec<ScanMode>,
-    /// What must not happen between two steps: STEP@FROM-TO, or STEP for all of them (repeatable)
+    /// What must not happen between two steps: STEP@FROM-TO, or STEP for all of them; STEP@FROM-TO:remove has an effect of its own
+    /// (repeatable)
     #[arg(long, value_name = "STEP@FROM-TO")]
     pub exclude: Vec<ExcludeSpec>,
     /// What an excluded event does: it stops the attempt, or removes the journey if no other attempt is as deep [default: stop]

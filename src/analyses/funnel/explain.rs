@@ -1,6 +1,7 @@
 //! Why one visitor counts as it does: its events, the steps that they fit and fill, and what ended each attempt.
 
 use super::follow::Follow;
+use super::members;
 use crate::analyses::step::Hit;
 use crate::analyses::steps::{Between, Effect, Ties};
 use crate::ids::{Code, MISSING};
@@ -38,6 +39,8 @@ enum End {
     Excluded(i64),
     /// Nothing that fits the next step follows.
     NothingFollows,
+    /// Nothing that follows in time fits these members of the next step, which is a block.
+    Lacks(u64),
     /// What fits the next step comes at this time, when the window is over.
     Window(i64),
     /// It comes at this time, after the limit of its hop.
@@ -52,6 +55,7 @@ impl Explained {
     /// Takes in a journey of the visitor with its attempts; `mask` has the steps that each event fits.
     pub fn add(&mut self, follow: &Follow, journey: Journey<'_>, mask: impl Fn(usize) -> u64, attempts: &[Vec<Hit>]) {
         self.journeys += 1;
+        let events: Vec<_> = attempts.iter().map(|attempt| members::events(follow, journey, &mask, attempt)).collect();
         for (at, &time) in journey.times().iter().enumerate() {
             let code = |column: &[Code]| column.get(at).copied().unwrap_or(MISSING);
             let row = Row {
@@ -65,9 +69,10 @@ impl Explained {
                 ended: None,
             };
             let before = self.rows.len();
-            for (number, attempt) in (1..).zip(attempts) {
-                for (step, _) in (1..).zip(attempt).filter(|(_, hit)| hit.at as usize == at) {
-                    let ended = (step == attempt.len()).then(|| end(follow, journey, &mask, attempt));
+            for ((number, attempt), events) in (1..).zip(attempts).zip(&events) {
+                for (step, events) in (1..).zip(events).filter(|(_, events)| events.contains(&at)) {
+                    let last = step == attempt.len() && events.last() == Some(&at);
+                    let ended = last.then(|| end(follow, journey, &mask, attempt));
                     self.rows.push(Row { fills: Some((number, step)), ended, ..row.clone() });
                 }
             }
@@ -93,22 +98,27 @@ impl Explained {
         let columns = ["journey", "time", "event", "page", "fits", "excluded", "attempt", "fills", "ended"];
         let named = |name: &str| if name.is_empty() { Cell::Null } else { Cell::Text(name.to_owned()) };
         let row = |row: &Row| {
-            let fits = (0..steps.len()).filter(|step| row.mask >> step & 1 != 0).map(|step| steps[step].as_str());
             vec![
                 Cell::Count(row.journey),
                 Cell::Time(row.time),
                 named(names.events.name(row.event)),
                 named(names.pages.name(row.page)),
-                named(&fits.collect::<Vec<_>>().join(", ")),
+                named(&list(row.mask, steps)),
                 if row.excluded { Cell::Text("yes".into()) } else { Cell::Null },
                 row.fills.map_or(Cell::Null, |(attempt, _)| Cell::Count(attempt)),
                 row.fills.map_or(Cell::Null, |(_, step)| Cell::Count(step as u64)),
-                row.ended.map_or(Cell::Null, |end| Cell::Text(end.text())),
+                row.ended.map_or(Cell::Null, |end| Cell::Text(end.text(steps))),
             ]
         };
         let columns = columns.map(str::to_owned).to_vec();
         Table { name: "explain", columns, rows: self.rows.iter().map(row).collect() }
     }
+}
+
+/// The names of the steps of a mask.
+fn list(mask: u64, steps: &[String]) -> String {
+    let names = (0..steps.len()).filter(|step| mask >> step & 1 != 0).map(|step| steps[step].as_str());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// What ended an attempt at the events of a journey.
@@ -129,11 +139,11 @@ fn end(follow: &Follow, journey: Journey<'_>, mask: &impl Fn(usize) -> u64, atte
         (Some(window), _, false) => times[at] - first.time <= window,
         (Some(window), _, true) => at as i64 - i64::from(first.at) <= window,
     };
-    let next = (0..journey.len()).find(|&at| {
+    let follows = |at: usize| {
         let unused = attempt.iter().all(|hit| hit.at as usize != at);
-        let follows = later(at) || rules.ties == Ties::Any && times[at] == last.time;
-        unused && follows && rules.next_step(depth, mask(at)).is_some()
-    });
+        unused && (later(at) || rules.ties == Ties::Any && times[at] == last.time)
+    };
+    let next = (0..journey.len()).find(|&at| follows(at) && rules.next_step(depth, mask(at)).is_some());
     let stops = |at: &usize| {
         let excluded = follow.excludes(journey, *at);
         let open = |(number, between): (usize, &Between)| {
@@ -144,11 +154,14 @@ fn end(follow: &Follow, journey: Journey<'_>, mask: &impl Fn(usize) -> u64, atte
     };
     let stop = (0..journey.len()).find(stops);
     let step = next.and_then(|at| rules.next_step(depth, mask(at))).unwrap_or(depth);
+    let filled = (0..journey.len()).filter(|&at| follows(at) && in_window(at)).fold(0, |all, at| all | mask(at));
+    let lacks = rules.slots_of(step) & !filled;
     match (next, stop) {
         (Some(next), Some(stop)) if times[stop] < times[next] => End::Excluded(times[stop]),
         (None, Some(stop)) => End::Excluded(times[stop]),
         (None, None) => End::NothingFollows,
         (Some(next), _) if !in_window(next) => End::Window(times[next]),
+        _ if lacks != 0 => End::Lacks(lacks),
         (Some(next), _) if !rules.within_limit(step, last.time, times[next]) => End::Limit(times[next]),
         (Some(next), _) if rules.direct >> step & 1 != 0 => End::NotDirectly(times[next]),
         (Some(next), _) => End::Rules(times[next]),
@@ -156,12 +169,13 @@ fn end(follow: &Follow, journey: Journey<'_>, mask: &impl Fn(usize) -> u64, atte
 }
 
 impl End {
-    fn text(self) -> String {
+    fn text(self, steps: &[String]) -> String {
         let at = |time: i64| Cell::Time(time).json().as_str().unwrap_or_default().to_owned();
         match self {
             End::Complete => "complete".into(),
             End::Excluded(time) => format!("stopped by an excluded event at {}", at(time)),
             End::NothingFollows => "nothing that fits the next step follows".into(),
+            End::Lacks(members) => format!("nothing in time fits {}", list(members, steps)),
             End::Window(time) => format!("the next step comes at {}, after the window", at(time)),
             End::Limit(time) => format!("the next step comes at {}, too late for its hop", at(time)),
             End::NotDirectly(time) => format!("the next step comes at {}, not directly", at(time)),

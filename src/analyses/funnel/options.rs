@@ -1,5 +1,6 @@
 //! Which attempts of a funnel are looked at, and what ends them: as written, and as meant.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -109,7 +110,7 @@ impl Count {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged, expecting = "an exclusion is a string or a table")]
 pub enum ExcludeSpec {
-    /// `support_chat@1-3`, or for all steps `support_chat`.
+    /// `support_chat@1-3`, for all steps `support_chat`, with an effect of its own `support_chat@1-3:remove`.
     Text(String),
     /// `{ event = "support_chat", from = 1, to = 3, effect = "remove" }`
     Table(toml::Table),
@@ -132,9 +133,10 @@ impl Exclusion {
     fn new(written: &ExcludeSpec, effect: Effect, steps: usize, named: &NamedSteps) -> Result<Exclusion> {
         let (what, mut between) = match written {
             ExcludeSpec::Text(text) => {
-                let (what, ends) = ends(text).map_or((text.as_str(), None), |(what, ends)| (what, Some(ends)));
-                let (from, to) = ends.unwrap_or((1, steps));
-                (StepsSpec::from(what), Between { from, to, effect })
+                let (what, from, to, own) = ends(text).unwrap_or((text, 1, steps, None));
+                let own =
+                    own.map(|own| Effect::from_str(own, false).map_err(|_| no_effect(format!("{own:?} is no effect"))));
+                (StepsSpec::from(what), Between { from, to, effect: own.transpose()?.unwrap_or(effect) })
             }
             ExcludeSpec::Table(table) => {
                 let mut table = table.clone();
@@ -146,9 +148,7 @@ impl Exclusion {
                 };
                 let (from, to) = (number("from", 1)?, number("to", steps)?);
                 let effect = table.remove("effect").map_or(Ok(effect), Effect::deserialize);
-                let effect = effect.map_err(|error| {
-                    Error::question(error.message().to_owned()).hint("an effect is \"stop\" or \"remove\"")
-                })?;
+                let effect = effect.map_err(|error| no_effect(error.message().to_owned()))?;
                 (StepsSpec::List(vec![toml::Value::Table(table)]), Between { from, to, effect })
             }
         };
@@ -170,16 +170,26 @@ impl Exclusion {
     }
 }
 
-/// The steps at the end of `support_chat@1-3`.
-fn ends(text: &str) -> Option<(&str, (usize, usize))> {
+/// The parts of `support_chat@1-3` or `support_chat@1-3:remove`.
+fn ends(text: &str) -> Option<(&str, usize, usize, Option<&str>)> {
     let (what, ends) = text.rsplit_once('@')?;
     let (from, to) = ends.split_once('-')?;
-    Some((what, (from.trim().parse().ok()?, to.trim().parse().ok()?)))
+    let (to, effect) = to.split_once(':').map_or((to, None), |(to, effect)| (to, Some(effect.trim())));
+    Some((what, from.trim().parse().ok()?, to.trim().parse().ok()?, effect))
+}
+
+fn no_effect(reason: String) -> Error {
+    Error::question(reason).hint("an excluded event has the effect stop or remove")
 }
 
 impl std::fmt::Display for Exclusion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{}-{}", self.step, self.between.from, self.between.to)
+        let Between { from, to, effect } = self.between;
+        let effect = match effect {
+            Effect::Stop => "stop",
+            Effect::Remove => "remove",
+        };
+        write!(f, "{}@{from}-{to}:{effect}", self.step)
     }
 }
 
@@ -441,9 +451,8 @@ impl Options {
         print(self.dedupe.is_none(), "dedupe", json!(self.dedupe));
         print(!self.backfill, "backfill", json!(self.backfill));
         print(self.scan.is_empty(), "scan", json!(self.scan));
-        let exclusion =
-            |exclusion: &Exclusion| json!({ "what": exclusion.to_string(), "effect": exclusion.between.effect });
-        print(self.exclusions.is_empty(), "exclude", self.exclusions.iter().map(exclusion).collect());
+        let exclusions: Vec<String> = self.exclusions.iter().map(ToString::to_string).collect();
+        print(self.exclusions.is_empty(), "exclude", json!(exclusions));
         print(self.entry == Entry::Best, "entry", json!(self.entry));
         print(self.count == usual, "count", json!(self.count));
         print(self.hold.is_empty(), "hold", json!(self.hold));

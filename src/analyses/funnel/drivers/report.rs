@@ -49,7 +49,7 @@ impl Driver {
 impl DriverReport {
     /// A row for each driver.
     pub fn table(&self) -> Table {
-        const COLUMNS: [&str; 12] = [
+        const COLUMNS: [&str; 13] = [
             "kind",
             "name",
             "value",
@@ -62,6 +62,7 @@ impl DriverReport {
             "high",
             "p",
             "p_corrected",
+            "tests",
         ];
         let row = |row: &Driver| {
             let Contrast { a: without, b: with } = row.contrast;
@@ -80,6 +81,7 @@ impl DriverReport {
                 number(odds.map(|odds| odds.interval[1])),
                 Cell::rate(row.contrast.p()),
                 Cell::rate(row.p_corrected),
+                Cell::Count(self.tests),
             ]
         };
         let rows = self.rows.iter().map(row).collect();

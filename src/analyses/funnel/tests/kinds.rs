@@ -183,7 +183,38 @@ fn a_block_is_one_row_at_its_last_event() {
     assert_eq!(report["steps"][1]["time_from_previous_s"]["mean"], 3.0);
     let rows = report["explain"].as_array().unwrap().iter();
     let fills: Vec<Value> = rows.map(|row| json!([row["fits"], row["fills"]])).collect();
-    assert_eq!(fills, [json!(["A", 1]), json!(["C", null]), json!(["B", 2]), json!(["D", 3])]);
+    assert_eq!(fills, [json!(["A", 1]), json!(["C", 2]), json!(["B", 2]), json!(["D", 3])]);
+}
+
+#[test]
+fn the_events_of_a_block_are_explained() {
+    let explained = |text: &str, events: &str| {
+        let (report, _) =
+            ask(&*question(&format!("steps = '{text}'\nexplain = '1'"), json!({})), &visitor("1", events));
+        let rows = report["explain"].as_array().unwrap().iter();
+        let (fills, ended): (Vec<Value>, Vec<Value>) =
+            rows.map(|row| (row["fills"].clone(), row["ended"].clone())).unzip();
+        (json!(fills), ended.into_iter().find(|ended| !ended.is_null()))
+    };
+    for (text, events, fills, ended) in [
+        // What fits several members fills the one that nothing else does.
+        ("A > (B & (B | C))", "A@0 B@1 X@2 C@3", json!([1, 2, null, 2]), "complete"),
+        ("A > ((B | C) & B)", "A@0 C@1 B@2", json!([1, 2, 2]), "complete"),
+        // The hop leads to the first of its events, and goes no farther than its limit.
+        ("A >[2s] (B & C)", "A@0 B@5 A@6 B@7 C@9", json!([null, null, 1, 2, 2]), "complete"),
+        ("A >> (B & C)", "A@0 C@1 X@2 B@3", json!([1, 2, null, 2]), "complete"),
+        // Another block has its own events.
+        ("A > (B & C) > (B & D)", "A@0 B@1 C@1 B@1 D@1", json!([1, 2, 2, 3, 3]), "complete"),
+        // Events in one instant, whatever their order.
+        ("A > (B & C) > D", "C@0 A@0 B@0 D@0", json!([2, 1, 2, 3]), "complete"),
+        ("A > (B & C) > D", "A@0 C@1 C@2", json!([1, null, null]), "nothing in time fits B"),
+        ("A > (B & C) > D", "A@0 C@1 B@700000", json!([1, null, null]), "nothing in time fits B"),
+        ("A > (B & C) > D", "A@0 C@1 B@2", json!([1, 2, 2]), "nothing that fits the next step follows"),
+    ] {
+        let (found, why) = explained(text, events);
+        assert_eq!(found, fills, "{text}: {events}");
+        assert_eq!(why, Some(json!(ended)), "{text}: {events}");
+    }
 }
 
 #[test]

@@ -59,6 +59,14 @@ pub(super) fn cases() -> Vec<(&'static str, Options)> {
         ),
         ("exclude = ['D@1-2']\nexclude_effect = 'remove'", Options { exclusions: vec![remove("D", 1, 2)], ..plain() }),
         (
+            "exclude = ['D@1-2:remove', 'page_view@2-3']",
+            Options { exclusions: vec![remove("D", 1, 2), stop("page_view", 2, 3)], ..plain() },
+        ),
+        (
+            "exclude = ['D@1-2: stop']\nexclude_effect = 'remove'",
+            Options { exclusions: vec![stop("D", 1, 2)], ..plain() },
+        ),
+        (
             "exclude = [{ event = 'D', from = 2, effect = 'remove' }, 'page_view@1-2']",
             Options { exclusions: vec![remove("D", 2, 3), stop("page_view", 1, 2)], ..plain() },
         ),
@@ -229,6 +237,7 @@ fn options_that_contradict_each_other_are_refused_with_a_hint() {
         ("exclude = ['D@1-4']", "--exclude: there is nothing between"),
         ("exclude = ['D@2-2']", "nothing between the steps 2 and 2"),
         ("exclude = ['D@0-2']", "nothing between the steps 0 and 2"),
+        ("exclude = ['D@1-2:bogus']", "\"bogus\" is no effect"),
         ("exclude = ['D > E@1-2']", "more than one step"),
         ("exclude = ['first(D)@1-2']", "the visitor's first event"),
         ("exclude = [{ event = 'D', from = 'x' }]", "no number of a step"),
