@@ -1,7 +1,7 @@
 //! What a funnel costs, as a whole: the plain one beside a bare scan of its columns, and each option beside the plain one.
 //!
-//! `cargo bench --bench funnels -- --events 4M`, and the other flags of `clickpath generate`, which makes the log. All are run in turn, round
-//! by round, on two threads, and medians are compared: machines are shared and noisy.
+//! `cargo bench --bench funnels -- --events 4M`, and the other flags of `clickpath generate`, which makes the log; a name, or a part of one, for
+//! some of the options alone. All are run in turn, round by round, on two threads, and medians are compared: machines are shared and noisy.
 
 #![expect(clippy::print_stdout, reason = "what it prints is the result")]
 
@@ -18,7 +18,6 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use rayon::prelude::*;
 use serde::Deserialize;
 
-const ROUNDS: usize = 7;
 const THREADS: usize = 2;
 const COLUMNS: [&str; 4] = ["visitor_id", "ts", "event", "revenue"];
 
@@ -107,31 +106,40 @@ fn median(mut times: Vec<f64>) -> f64 {
 struct Asked {
     #[command(flatten)]
     log: Options,
+    /// The options whose names have this in them, and the plain funnel.
+    only: Option<String>,
+    /// How often each is run.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
     /// Cargo says so of every bench.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() {
-    let options = Asked::parse().log;
+    let Asked { log: options, only, rounds, .. } = Asked::parse();
+    let asked = |(number, (name, _)): &(usize, &(&str, &str))| {
+        *number == 0 || only.as_ref().is_none_or(|only| name.contains(only))
+    };
+    let asked: Vec<&(&str, &str)> = FUNNELS.iter().enumerate().filter(asked).map(|(_, funnel)| funnel).collect();
     rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global().expect("the first pool");
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log.parquet");
     options.write(&log).expect("a log");
 
     let mut scans = Vec::new();
-    let mut funnels = vec![Vec::new(); FUNNELS.len()];
-    for _ in 0..ROUNDS {
+    let mut funnels = vec![Vec::new(); asked.len()];
+    for _ in 0..rounds {
         scans.push(seconds(|| scan(&log)));
-        for ((_, text), times) in FUNNELS.iter().zip(&mut funnels) {
+        for ((_, text), times) in asked.iter().zip(&mut funnels) {
             times.push(seconds(|| funnel(&log, text)));
         }
     }
     let (scan, plain) = (median(scans), median(funnels[0].clone()));
-    println!("{} events, {THREADS} threads, medians of {ROUNDS} rounds in turn\n", options.events.0);
+    println!("{} events, {THREADS} threads, medians of {rounds} rounds in turn\n", options.events.0);
     println!("| | seconds | × plain |\n|---|---|---|");
     println!("| bare scan of {} | {scan:.3} | {:.2} |", COLUMNS.join(", "), scan / plain);
-    for ((name, _), times) in FUNNELS.iter().zip(funnels) {
+    for ((name, _), times) in asked.iter().zip(funnels) {
         let time = median(times);
         println!("| {name} | {time:.3} | {:.2} |", time / plain);
     }

@@ -1,5 +1,8 @@
 //! Small identities: codes of names, and visitors.
 
+mod hex;
+
+use hex::hex16;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The code of a name: its position in the run's [`Dictionary`](crate::dictionary::Dictionary) for that role.
@@ -115,32 +118,6 @@ fn decimal(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// The number that 8 lower-case hex digits write, one in each byte of `text`, the first in the highest; and beside it 0 if all of them
-/// are such digits.
-///
-/// All bytes at once: a letter has bit 6 and stands for its low half plus 9. Nothing is carried from one byte into the next.
-#[inline(always)]
-fn hex8(text: u64) -> (u64, u64) {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let letter = text >> 6 & ONES;
-    let value = (text & (0x0F * ONES)) + 9 * letter;
-    // The upper half is that of a digit or of a letter, and the value above nine for letters alone, but below sixteen.
-    let upper = (text & (0xF0 * ONES)) ^ (0x30 * ONES + 0x30 * letter);
-    let above_nine = (value + 6 * ONES) >> 4 & ONES;
-    let wrong = upper | (above_nine ^ letter) | (value & (0x10 * ONES));
-    let pairs = (value | value >> 4) & 0x00FF_00FF_00FF_00FF;
-    let quads = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
-    ((quads | quads >> 16) & 0xFFFF_FFFF, wrong)
-}
-
-#[inline(always)]
-fn hex16(text: &[u8; 16]) -> Option<u64> {
-    let both = u128::from_be_bytes(*text);
-    let ((high, wrong_high), (low, wrong_low)) = (hex8((both >> 64) as u64), hex8(both as u64));
-    // One branch for all: it is hardly ever taken.
-    (wrong_high | wrong_low == 0).then_some(high << 32 | low)
-}
-
 /// Hex digits, 32 at the most.
 #[inline]
 fn hex(text: &[u8]) -> Option<u128> {
@@ -208,27 +185,7 @@ mod tests {
         assert_ne!(place_hash(a.shape(), a.key()), place_hash(b.shape(), b.key()));
     }
 
-    #[test]
-    fn sixteen_digits_at_once_are_what_they_are_one_by_one() {
-        let mut text = *b"00a9f7c3d2e1b846";
-        assert_eq!(hex16(&text), Some(0x00a9_f7c3_d2e1_b846));
-        assert_eq!(hex16(b"0123456789012345"), Some(0x0123_4567_8901_2345));
-        for at in 0..16 {
-            let before = text[at];
-            for byte in 0..=255 {
-                text[at] = byte;
-                assert_eq!(hex16(&text).map(u128::from), hex(&text), "{byte} at {at}");
-            }
-            text[at] = before;
-        }
-    }
-
     proptest! {
-        #[test]
-        fn hex_digits_agree(text in prop::array::uniform16(prop::sample::select(b"0189abefg:`/@AFG~\x80\xb1\xff".to_vec()))) {
-            prop_assert_eq!(hex16(&text).map(u128::from), hex(&text));
-        }
-
         #[test]
         fn writing_an_id_back_gives_the_same_bytes(text in "[0-9a-f]{16}|[0-9a-f]{32}|[0-9]{1,22}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\\PC{0,40}") {
             prop_assert_eq!(id_text(VisitorId::parse(text.as_bytes())), text);
