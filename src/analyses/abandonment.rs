@@ -8,12 +8,13 @@ pub(super) mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::event_names::{CARTS, CHECKOUTS, EventNames, PAYMENTS, PURCHASES, REMOVALS, SHIPPINGS};
-use super::{Bound, Common, Notes, Question, Segmented, SegmentedReport, Spec};
+use super::parts::{self, CARTS, CHECKOUTS, NOTHING, PAYMENTS, PURCHASES, Part, REMOVALS, SHIPPINGS};
+use super::step::{Matcher, Step};
+use super::{Bound, Common, NamedSteps, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::error::Result;
-use crate::journeys::{DAY, Journey, Names, Needs};
+use crate::journeys::{DAY, Names, Needs};
 use crate::units::Span;
-use counts::{BoundAbandonment, CART, CHECKOUT, PURCHASE, REMOVE};
+use counts::{BoundAbandonment, CART, CHECKOUT};
 pub use report::{AbandonmentReport, PartReport, SessionsReport, VisitorsReport};
 
 /// Which purchase completes what was started. One in the same instant counts as after.
@@ -48,9 +49,8 @@ impl PurchaseRule {
 }
 
 impl Starts {
-    /// The starts among the events of `journey` that have one of the roles in `mask`.
-    pub(super) fn of(journey: Journey<'_>, roles: &[u8], mask: u8) -> Option<Starts> {
-        let mut times = times(journey, roles, mask);
+    /// The first and the last of the times of starts, which are in order.
+    pub(super) fn of(mut times: impl DoubleEndedIterator<Item = i64>) -> Option<Starts> {
         let first = times.next()?;
         Some(Starts { first, last: times.next_back().unwrap_or(first) })
     }
@@ -60,36 +60,31 @@ impl Starts {
     }
 }
 
-/// Times of the events of `journey` that have one of the roles in `mask`; `roles` holds those of each event code.
-pub(super) fn times(journey: Journey<'_>, roles: &[u8], mask: u8) -> impl DoubleEndedIterator<Item = i64> {
-    let events = journey.events().iter().zip(journey.times());
-    events.filter(move |&(&event, _)| roles[event as usize] & mask != 0).map(|(_, &time)| time)
-}
-
 /// Cart and checkout abandonment, as written.
 #[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Question")]
 pub struct AbandonmentSpec {
-    /// Name of an event that puts something into the cart (repeatable) [default: add_to_cart and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What puts something into the cart, written as a step: name, /glob of pages, node(NAME), alternatives (a | b), conditions
+    /// purchase{value > 0} (repeatable) [default: add_to_cart and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub cart: Vec<String>,
-    /// Name of an event that starts the checkout (repeatable) [default: begin_checkout and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What starts the checkout, as a step (repeatable) [default: begin_checkout and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub checkout: Vec<String>,
-    /// Name of an event that is a purchase (repeatable) [default: purchase and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What is a purchase, as a step (repeatable) [default: purchase and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub purchase: Vec<String>,
-    /// Name of an event that takes something out of the cart (repeatable) [default: remove_from_cart and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What takes something out of the cart, as a step (repeatable) [default: remove_from_cart and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub remove: Vec<String>,
-    /// Name of the event of a stage, stages in their order (repeatable); an abandoned session counts at the furthest that it
-    /// reached from its first start on [default: cart, checkout, shipping, payment]
-    #[arg(long, value_name = "EVENT")]
+    /// A stage on the way to the purchase, as a step, stages in their order (repeatable); an abandoned session counts at the
+    /// furthest that it reached from its first start on [default: cart, checkout, shipping, payment]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub stage: Vec<String>,
     /// Which purchase completes what was started [default: after-first]
@@ -100,19 +95,19 @@ pub struct AbandonmentSpec {
     pub recover_within: Option<Span>,
 }
 
-/// A stage's name and the events that reach it.
+/// A stage's name and what reaches it.
 struct Stage {
     name: String,
-    events: EventNames,
+    part: Part,
 }
 
 /// Cart and checkout abandonment, as meant.
 struct Abandonment {
     common: Common,
-    cart: EventNames,
-    checkout: EventNames,
-    purchase: EventNames,
-    remove: EventNames,
+    cart: Part,
+    checkout: Part,
+    purchase: Part,
+    remove: Part,
     stages: Vec<Stage>,
     purchase_rule: PurchaseRule,
     recover_within: Span,
@@ -133,24 +128,28 @@ clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
-        let cart = EventNames::new("cart", self.cart, &CARTS);
-        let checkout = EventNames::new("checkout", self.checkout, &CHECKOUTS);
+        let part = |field, given: &[String], usual| Part::parse(field, given, usual, &common.steps);
+        let cart = part("cart", &self.cart, CARTS)?;
+        let checkout = part("checkout", &self.checkout, CHECKOUTS)?;
+        let purchase = part("purchase", &self.purchase, PURCHASES)?;
+        let remove = part("remove", &self.remove, REMOVALS)?;
         let stages = if self.stage.is_empty() {
             vec![
-                Stage { name: "cart".to_owned(), events: cart.clone() },
-                Stage { name: "checkout".to_owned(), events: checkout.clone() },
-                Stage { name: "shipping".to_owned(), events: EventNames::new("stage", Vec::new(), &SHIPPINGS) },
-                Stage { name: "payment".to_owned(), events: EventNames::new("stage", Vec::new(), &PAYMENTS) },
+                Stage { name: "cart".to_owned(), part: cart.clone() },
+                Stage { name: "checkout".to_owned(), part: checkout.clone() },
+                Stage { name: "shipping".to_owned(), part: part("stage", &[], SHIPPINGS)? },
+                Stage { name: "payment".to_owned(), part: part("stage", &[], PAYMENTS)? },
             ]
         } else {
-            self.stage.into_iter().map(Stage::of).collect()
+            parts::refuse_many("stage", &self.stage, counts::MOST_STAGES)?;
+            self.stage.iter().map(|text| Stage::parse(text, &common.steps)).collect::<Result<_>>()?
         };
         Ok(Box::new(Abandonment {
             common,
             cart,
             checkout,
-            purchase: EventNames::new("purchase", self.purchase, &PURCHASES),
-            remove: EventNames::new("remove", self.remove, &REMOVALS),
+            purchase,
+            remove,
             stages,
             purchase_rule: self.purchase_rule.unwrap_or_default(),
             recover_within: self.recover_within.unwrap_or(Span(7 * DAY)),
@@ -159,42 +158,26 @@ clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add";
 }
 
 impl Stage {
-    fn of(event: String) -> Stage {
-        Stage { name: event.clone(), events: EventNames::new("stage", vec![event], &[]) }
+    fn parse(text: &String, named: &NamedSteps) -> Result<Stage> {
+        let part = Part::parse("stage", std::slice::from_ref(text), NOTHING, named)?;
+        Ok(Stage { name: text.trim().to_owned(), part })
     }
 }
 
 impl Abandonment {
-    /// Notes what the log does not have of what was asked for.
-    fn note(&self, names: &Names, notes: &mut Notes) {
-        let stages = self.stages.iter().map(|stage| &stage.events);
-        for part in [&self.cart, &self.checkout, &self.purchase, &self.remove].into_iter().chain(stages) {
-            part.note_unknown(&names.events, notes);
-        }
-        for part in [&self.cart, &self.checkout, &self.purchase] {
-            part.note_no_default(&names.events, notes);
-        }
+    /// Cart, checkout, purchase and removal.
+    fn roles(&self) -> [&Part; 4] {
+        [&self.cart, &self.checkout, &self.purchase, &self.remove]
     }
 
-    fn roles(&self, names: &Names) -> Vec<u8> {
-        let mut roles = vec![0; names.events.len()];
-        let parts =
-            [(&self.cart, CART), (&self.checkout, CHECKOUT), (&self.purchase, PURCHASE), (&self.remove, REMOVE)];
-        for (part, role) in parts {
-            part.mark(&names.events, &mut roles, role);
-        }
-        roles
+    /// All parts, in the order of their bits: see [`counts`].
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.roles().into_iter().chain(self.stages.iter().map(|stage| &stage.part))
     }
 
-    /// The furthest stage of each event code.
-    fn stages(&self, names: &Names) -> Vec<Option<usize>> {
-        let mut stages = vec![None; names.events.len()];
-        for (number, stage) in self.stages.iter().enumerate() {
-            for code in stage.events.codes(&names.events) {
-                stages[code as usize] = Some(number);
-            }
-        }
-        stages
+    fn matcher(&self, names: &Names, notes: &mut Notes) -> Result<Matcher> {
+        let steps: Vec<Step> = self.parts().map(|part| part.step(names)).collect();
+        Matcher::new(&steps, &self.common.nodes, &self.common.conventions.page_views, names, notes)
     }
 }
 
@@ -204,14 +187,12 @@ impl Question for Abandonment {
     }
 
     fn rules(&self) -> Map<String, Value> {
-        let mut rules = Map::new();
-        for part in [&self.cart, &self.checkout, &self.purchase, &self.remove] {
-            part.rule(&mut rules);
-        }
-        let stages = self.stages.iter().map(|stage| (stage.name.clone(), stage.events.names()));
+        let mut rules = parts::rules(self.roles());
+        let stages = self.stages.iter().map(|stage| (stage.name.clone(), stage.part.printed()));
         rules.insert("stage".into(), Value::Object(stages.collect()));
         rules.insert("purchase_rule".into(), json!(self.purchase_rule));
         rules.insert("recover_within".into(), json!(self.recover_within));
+        rules.extend(parts::step_rules(self.parts(), &self.common));
         rules.extend(self.common.session_rules());
         rules.extend(self.common.by_rule());
         rules
@@ -220,20 +201,20 @@ impl Question for Abandonment {
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_sessions(&self.common.sessions));
-        needs.scan.event = true;
+        self.parts().for_each(|part| part.needs(&self.common.nodes, &mut needs));
         needs.scan.value = true;
         needs
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
-        self.note(names, notes);
-        let roles = self.roles(names);
-        let starts = (0..).zip(&roles).filter(|(_, roles)| **roles & (CART | CHECKOUT) != 0).map(|(event, _)| event);
+        let matcher = self.matcher(names, notes)?;
+        for part in [&self.cart, &self.checkout, &self.purchase] {
+            part.note_no_default(names, notes);
+        }
         let bound = BoundAbandonment {
             rule: names.session(&self.common.sessions)?,
-            starts: starts.collect(),
-            roles,
-            stages: self.stages(names),
+            starts: matcher.event_set(CART | CHECKOUT),
+            matcher,
             stage_names: self.stages.iter().map(|stage| stage.name.clone()).collect(),
             purchase_rule: self.purchase_rule,
             recover_within: self.recover_within.0,

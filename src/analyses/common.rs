@@ -392,12 +392,7 @@ impl Common {
 
     /// The node rules as they are printed.
     pub fn node_rules(&self) -> Map<String, Value> {
-        let mut rules = Map::new();
-        rules.insert("node".into(), json!(self.nodes.kind));
-        if !self.nodes.groups.is_empty() {
-            let groups: Vec<&str> = self.nodes.groups.iter().map(Group::text).collect();
-            rules.insert("group".into(), json!(groups));
-        }
+        let mut rules = self.node_rule();
         rules.insert("repeats".into(), json!(self.repeats));
         if !self.collapse.is_empty() {
             rules.insert("collapse".into(), json!(self.collapse));
@@ -406,6 +401,17 @@ impl Common {
             rules.insert("hide".into(), json!(self.hide));
         }
         rules
+    }
+
+    /// How events become nodes, as it is printed.
+    pub fn node_rule(&self) -> Map<String, Value> {
+        let mut rule = Map::new();
+        rule.insert("node".into(), json!(self.nodes.kind));
+        if !self.nodes.groups.is_empty() {
+            let groups: Vec<&str> = self.nodes.groups.iter().map(Group::text).collect();
+            rule.insert("group".into(), json!(groups));
+        }
+        rule
     }
 }
 

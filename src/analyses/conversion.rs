@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::goals::Goals;
+use super::parts::{self, PURCHASES, Part};
 use super::step::{Hit, Matcher};
 use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
@@ -47,13 +47,19 @@ clickpath conversion sample-data/shop.csv.gz --goal '(cart | shipping_details)'"
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
-        Ok(Box::new(Conversion { goals: Goals::parse(&self.goal, &common.steps)?, scope: PathScope::new(common) }))
+        parts::refuse_many("goal", &self.goal, MOST_GOALS)?;
+        let goals = Part::parse("goal", &self.goal, PURCHASES, &common.steps)?;
+        Ok(Box::new(Conversion { goals, scope: PathScope::new(common) }))
     }
 }
 
+/// One bit each.
+const MOST_GOALS: usize = 64;
+
 /// The question `conversion`, as meant.
 struct Conversion {
-    goals: Goals,
+    /// Each of its steps is one.
+    goals: Part,
     /// Sessions: what a visitor does is seen session by session.
     scope: PathScope,
 }
@@ -65,8 +71,8 @@ impl Question for Conversion {
 
     fn rules(&self) -> Map<String, Value> {
         let common = &self.scope.common;
-        let mut rules = Map::new();
-        self.goals.rule(&self.scope.common.steps, &mut rules);
+        let mut rules = parts::rules([&self.goals]);
+        rules.extend(common.steps.rule(self.goals.given()));
         rules.extend(common.session_rules());
         rules.extend(common.node_rules());
         rules.extend(common.by_rule());
@@ -82,12 +88,13 @@ impl Question for Conversion {
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let common = &self.scope.common;
-        let steps = self.goals.steps(names, notes);
+        let steps = self.goals.steps(names);
+        self.goals.note_no_default(names, notes);
         let bound = BoundConversion {
             rule: names.session(&common.sessions)?,
             matcher: Matcher::new(&steps, &common.nodes, &common.conventions.page_views, names, notes)?,
             view: self.scope.view(names, notes)?,
-            goals: self.goals.names(),
+            goals: steps.iter().map(ToString::to_string).collect(),
         };
         Ok(Box::new(Segmented::new(bound, common, names)?))
     }

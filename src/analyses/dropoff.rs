@@ -12,10 +12,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::event_names::EventNames;
-use super::goals::Goals;
 use super::next::END;
 pub use super::next::Next;
+use super::parts::{self, NOTHING, PURCHASES, Part};
 use super::step::{Hit, Matcher};
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Grid, Mark, Sums, Turn};
@@ -52,8 +51,8 @@ pub struct DropOffSpec {
     /// purchase{value > 0} [default: purchase and its like]
     #[arg(long, value_name = "STEP")]
     pub goal: Option<String>,
-    /// Name of an event that is an error; it counts at the node where it happens (repeatable) [default: none]
-    #[arg(long, value_name = "EVENT")]
+    /// What is an error, as a step; it counts at the node where it happens (repeatable) [default: none]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub error: Vec<String>,
     /// How many of the nodes that follow each node are shown, or `all`; the rest are counted in one (other) [default: 5]
@@ -79,9 +78,9 @@ clickpath dropoff sample-data/shop.csv.gz --goal '(purchase | wishlist_add)' --n
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         let goal: Vec<String> = self.goal.into_iter().collect();
         Ok(Box::new(DropOff {
-            goal: Goals::parse(&goal, &common.steps)?,
+            goal: Part::parse("goal", &goal, PURCHASES, &common.steps)?,
+            errors: Part::parse("error", &self.error, NOTHING, &common.steps)?,
             scope: PathScope::new(common),
-            errors: EventNames::new("error", self.error, &[]),
             next: self.next.unwrap_or(Top::FIVE),
             rank: self.rank.unwrap_or_default(),
         }))
@@ -91,9 +90,8 @@ clickpath dropoff sample-data/shop.csv.gz --goal '(purchase | wishlist_add)' --n
 /// The question `dropoff`, as meant.
 struct DropOff {
     scope: PathScope,
-    /// Exactly one.
-    goal: Goals,
-    errors: EventNames,
+    goal: Part,
+    errors: Part,
     next: Top,
     rank: Rank,
 }
@@ -104,9 +102,8 @@ impl Question for DropOff {
     }
 
     fn rules(&self) -> Map<String, Value> {
-        let mut rules = Map::new();
-        self.goal.rule(&self.scope.common.steps, &mut rules);
-        self.errors.rule(&mut rules);
+        let mut rules = parts::rules([&self.goal, &self.errors]);
+        rules.extend(self.scope.common.steps.rule(self.goal.given().iter().chain(self.errors.given())));
         rules.extend(self.scope.rules());
         rules.insert("next".into(), json!(self.next));
         rules.insert("rank".into(), json!(self.rank));
@@ -115,8 +112,10 @@ impl Question for DropOff {
 
     fn needs(&self) -> Needs {
         let mut needs = self.scope.needs();
-        self.goal.needs(&self.scope.common.nodes, &mut needs);
-        // Errors are events, and so is what is repeated in rage.
+        for part in [&self.goal, &self.errors] {
+            part.needs(&self.scope.common.nodes, &mut needs);
+        }
+        // What is repeated in rage are events.
         needs.scan.event = true;
         needs.scan.value = true;
         needs
@@ -124,18 +123,19 @@ impl Question for DropOff {
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let common = &self.scope.common;
-        self.errors.note_unknown(&names.events, notes);
+        let matcher = |part: &Part, notes: &mut Notes| {
+            Matcher::new(&[part.step(names)], &common.nodes, &common.conventions.page_views, names, notes)
+        };
+        let errors = matcher(&self.errors, notes)?;
         let view = self.scope.view(names, notes)?;
-        let goal = self.goal.steps(names, notes);
-        let mut errors = vec![0; names.events.len()];
-        self.errors.mark(&names.events, &mut errors, 1);
+        self.goal.note_no_default(names, notes);
         let bound = BoundDropOff {
             grain: self.scope.grain,
             unit: self.scope.unit(names)?,
             nodes: names.node_names(view.nodes).len() as u64,
             view,
-            goal: Matcher::new(&goal, &common.nodes, &common.conventions.page_views, names, notes)?,
-            errors: errors.into_iter().map(|role| role == 1).collect(),
+            goal: matcher(&self.goal, notes)?,
+            errors,
             errors_asked: !self.errors.is_empty(),
             pages_only: common.nodes.kind == NodeKind::Page,
             next: self.next,
@@ -153,8 +153,7 @@ struct BoundDropOff {
     /// How many codes of nodes there are.
     nodes: u64,
     goal: Matcher,
-    /// Whether an event is an error, by its code.
-    errors: Vec<bool>,
+    errors: Matcher,
     errors_asked: bool,
     /// Whether the node of an error is the page where it happens.
     pages_only: bool,
@@ -377,7 +376,7 @@ impl BoundDropOff {
         let (mut previous, mut scene) = (None, None);
         for at in 0..journey.len() {
             let node = self.node(journey, at);
-            let is_error = journey.events().get(at).is_some_and(|&event| self.errors[event as usize]);
+            let is_error = self.errors.mask(journey, at) != 0;
             if is_error && let Some(scene) = self.scene(node, scene) {
                 counts.at(scene).errors += 1;
             }

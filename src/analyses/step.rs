@@ -13,7 +13,7 @@ use std::fmt;
 pub use hit::Hit;
 pub use hop::{Hop, HopKind};
 pub use long::StepsSpec;
-pub use parse::{is_bare_name, parse, parse_goal};
+pub use parse::{is_bare_name, parse, parse_part};
 
 use super::Notes;
 use super::named::NamedSteps;
@@ -71,6 +71,12 @@ impl Step {
         Step { alternatives: names.map(alternative).collect(), text: text.to_owned(), ..Step::default() }
     }
 
+    /// The step `text` that an event fits if it fits one of `steps`, each of which is one event.
+    pub fn either(text: &str, steps: Vec<Step>) -> Step {
+        let alternatives = steps.into_iter().flat_map(|step| step.alternatives).collect();
+        Step { alternatives, text: text.to_owned(), ..Step::default() }
+    }
+
     /// The step that is done when all of `members` are, in any order.
     fn of_block(members: Vec<Step>) -> Result<Step> {
         if members.iter().any(|member| !member.block.is_empty()) {
@@ -117,6 +123,11 @@ impl Step {
     /// The named steps that it is made of, each once.
     pub fn named(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(String::as_str)
+    }
+
+    /// Whether it asks for the node of an event.
+    pub fn asks_for_nodes(&self) -> bool {
+        self.slots().iter().flat_map(|slot| &slot.alternatives).any(|one| matches!(one.what, What::Node(_)))
     }
 
     /// Whether the same events fit it, whatever it is called.
@@ -193,8 +204,7 @@ impl Matcher {
     ) -> Result<Self> {
         let mut plain = Tables { by_event: vec![0; names.events.len()], ..Tables::default() };
         let mut guarded = Vec::new();
-        let by_nodes = steps.iter().flat_map(|step| &step.alternatives).any(|a| matches!(a.what, What::Node(_)));
-        let nodes = if by_nodes { names.nodes(nodes)? } else { 0 };
+        let nodes = if steps.iter().any(Step::asks_for_nodes) { names.nodes(nodes)? } else { 0 };
         for (number, step) in steps.iter().enumerate() {
             for alternative in &step.alternatives {
                 let bit = 1u64 << number;
@@ -215,16 +225,24 @@ impl Matcher {
         let Tables { by_event, by_page, by_node, .. } = plain;
         let first = (0..).zip(steps).filter(|(_, step)| step.first).fold(0, |all, (number, _)| all | 1 << number);
         let mut matcher = Matcher { by_event, by_page, by_node, nodes, views, guarded, first, step_sets: Vec::new() };
-        matcher.step_sets = (0..steps.len()).map(|step| matcher.event_set(step)).collect();
+        matcher.step_sets = (0..steps.len()).map(|step| matcher.event_set(1 << step)).collect();
         Ok(matcher)
     }
 
-    /// The events that may fit a step.
-    fn event_set(&self, step: usize) -> EventSet {
+    /// The events that may fit one of `steps`, one bit each.
+    pub fn event_set(&self, steps: u64) -> EventSet {
         if !self.events_alone() {
             return EventSet::ALL;
         }
-        (0..).zip(&self.by_event).filter(|(_, mask)| **mask >> step & 1 != 0).map(|(event, _)| event).collect()
+        (0..).zip(&self.by_event).filter(|(_, mask)| **mask & steps != 0).map(|(event, _)| event).collect()
+    }
+
+    /// The steps, one bit each, that ask for an event, a page or a node which the log has, whatever their conditions say.
+    pub fn known(&self) -> u64 {
+        let plain = [&self.by_event, &self.by_page, &self.by_node];
+        let guarded = self.guarded.iter().map(|guarded| &guarded.tables);
+        let known = plain.into_iter().flatten().fold(0, |all, mask| all | mask);
+        guarded.fold(known, |all, tables| all | tables.known())
     }
 
     /// Replaces `hits` by the events of `journey` that fit a step, in journey order.
@@ -284,6 +302,9 @@ impl Matcher {
     /// The steps that event number `at` of a journey fits.
     pub fn mask(&self, journey: Journey<'_>, at: usize) -> u64 {
         let event = journey.events().get(at).copied().unwrap_or(MISSING);
+        if self.events_alone() {
+            return self.by_event[event as usize];
+        }
         let page = journey.pages().get(at).copied().unwrap_or(MISSING);
         let view = self.views.contains(event, page);
         let in_tables = |by_event: &[u64], by_page: &[u64], by_node: &[u64]| {
@@ -307,6 +328,12 @@ impl Matcher {
 }
 
 impl Tables {
+    /// The steps that an event, a page or a node of the log may fit.
+    fn known(&self) -> u64 {
+        let tables = [&self.by_event, &self.by_page, &self.by_node];
+        tables.into_iter().flatten().fold(self.every, |all, mask| all | mask)
+    }
+
     fn set(&mut self, what: &What, bit: u64, nodes: usize, names: &Names, notes: &mut Notes) -> Result<()> {
         match what {
             What::Every => self.every |= bit,

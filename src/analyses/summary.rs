@@ -9,9 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::abandonment::{PurchaseRule, Starts, times};
+use super::abandonment::{PurchaseRule, Starts};
 use super::common::Bounce;
-use super::event_names::{CHECKOUTS, EventNames, PURCHASES};
+use super::parts::{self, CHECKOUTS, NOTHING, PURCHASES, Part, SCROLLS};
+use super::step::{Matcher, Step};
 use super::{Analysis, Bound, Common, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::durations::ExactDurations;
 use crate::error::Result;
@@ -26,30 +27,31 @@ pub use report::SummaryReport;
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Question")]
 pub struct SummarySpec {
-    /// Name of an event that is a conversion (repeatable) [default: purchase and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What is a conversion, written as a step: name, /glob of pages, node(NAME), alternatives (a | b), conditions
+    /// purchase{value > 0} (repeatable) [default: purchase and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub goal: Vec<String>,
-    /// Name of an event that starts the checkout (repeatable) [default: begin_checkout and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What starts the checkout, as a step (repeatable) [default: begin_checkout and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub checkout: Vec<String>,
-    /// Name of an event that completes a checkout (repeatable) [default: purchase and its like]
-    #[arg(long, value_name = "EVENT")]
+    /// What completes a checkout, as a step (repeatable) [default: purchase and its like]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub purchase: Vec<String>,
-    /// Name of an event that is a click on something shown; the click-through rate is clicks ÷ impressions (repeatable)
+    /// What is a click on something shown, as a step; the click-through rate is clicks ÷ impressions (repeatable)
     /// [default: none]
-    #[arg(long, value_name = "EVENT")]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub click: Vec<String>,
-    /// Name of an event that shows something to click on (repeatable) [default: none]
-    #[arg(long, value_name = "EVENT")]
+    /// What shows something to click on, as a step (repeatable) [default: none]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub impression: Vec<String>,
-    /// Name of an event that is a scroll (repeatable); the scroll rate is the share of page views with one in their session before
+    /// What is a scroll, as a step (repeatable); the scroll rate is the share of page views with one in their session before
     /// the next page view, however far it goes: how deep is not looked at yet [default: scroll]
-    #[arg(long, value_name = "EVENT")]
+    #[arg(long, value_name = "STEP")]
     #[serde(deserialize_with = "super::common::one_or_many")]
     pub scroll: Vec<String>,
 }
@@ -57,12 +59,12 @@ pub struct SummarySpec {
 /// The key figures of a log, as meant.
 struct Summary {
     common: Common,
-    goal: EventNames,
-    checkout: EventNames,
-    purchase: EventNames,
-    click: EventNames,
-    impression: EventNames,
-    scroll: EventNames,
+    goal: Part,
+    checkout: Part,
+    purchase: Part,
+    click: Part,
+    impression: Part,
+    scroll: Part,
 }
 
 impl Spec for SummarySpec {
@@ -80,36 +82,36 @@ clickpath summary sample-data/shop.csv.gz --impression promo_page --click compar
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         common.refuse_grain(Self::NAME)?;
+        let part = |field, given: &[String], usual| Part::parse(field, given, usual, &common.steps);
         Ok(Box::new(Summary {
+            goal: part("goal", &self.goal, PURCHASES)?,
+            checkout: part("checkout", &self.checkout, CHECKOUTS)?,
+            purchase: part("purchase", &self.purchase, PURCHASES)?,
+            click: part("click", &self.click, NOTHING)?,
+            impression: part("impression", &self.impression, NOTHING)?,
+            scroll: part("scroll", &self.scroll, SCROLLS)?,
             common,
-            goal: EventNames::new("goal", self.goal, &PURCHASES),
-            checkout: EventNames::new("checkout", self.checkout, &CHECKOUTS),
-            purchase: EventNames::new("purchase", self.purchase, &PURCHASES),
-            click: EventNames::new("click", self.click, &[]),
-            impression: EventNames::new("impression", self.impression, &[]),
-            scroll: EventNames::new("scroll", self.scroll, &["scroll"]),
         }))
     }
 }
 
 impl Summary {
-    fn parts(&self) -> [(&EventNames, u8); 6] {
-        [
-            (&self.goal, GOAL),
-            (&self.checkout, CHECKOUT),
-            (&self.purchase, PURCHASE),
-            (&self.click, CLICK),
-            (&self.impression, IMPRESSION),
-            (&self.scroll, SCROLL),
-        ]
+    /// In the order of their roles.
+    fn parts(&self) -> [&Part; 6] {
+        [&self.goal, &self.checkout, &self.purchase, &self.click, &self.impression, &self.scroll]
     }
 
-    /// The roles of each event code, and those of an event with a page.
-    fn roles(&self, names: &Names) -> (Vec<u8>, u8) {
-        let mut roles = vec![0; names.events.len()];
-        for (part, role) in self.parts() {
-            part.mark(&names.events, &mut roles, role);
-        }
+    fn matcher(&self, names: &Names, notes: &mut Notes) -> Result<Matcher> {
+        let steps: Vec<Step> = self.parts().iter().map(|part| part.step(names)).collect();
+        Matcher::new(&steps, &self.common.nodes, &self.common.conventions.page_views, names, notes)
+    }
+
+    /// The roles of each event code, as far as its name says them, and those of an event with a page.
+    fn roles(&self, names: &Names, matcher: &Matcher) -> (Vec<u8>, u8) {
+        let mut roles = match matcher.by_event_alone() {
+            Some(parts) => parts.iter().map(|&parts| roles_of(parts)).collect(),
+            None => vec![0; names.events.len()],
+        };
         for name in &self.common.conventions.passive {
             if let Some(code) = names.events.code(name).filter(|&code| code != MISSING) {
                 roles[code as usize] |= PASSIVE;
@@ -125,14 +127,15 @@ impl Summary {
         PageViews::new(&self.common.conventions.page_views, &names.events)
     }
 
-    fn known(&self, names: &Names) -> Known {
-        let occur = |parts: &[&EventNames]| parts.iter().all(|part| part.occur(&names.events));
+    fn known(&self, names: &Names, matcher: &Matcher) -> Known {
+        let roles = roles_of(matcher.known());
+        let all = |wanted| roles & wanted == wanted;
         Known {
             page_views: self.page_views(names).any(&names.pages),
-            goals: occur(&[&self.goal]),
-            checkouts: occur(&[&self.checkout, &self.purchase]),
-            clicks: occur(&[&self.click, &self.impression]),
-            scrolls: occur(&[&self.scroll]),
+            goals: all(GOAL),
+            checkouts: all(CHECKOUT | PURCHASE),
+            clicks: all(CLICK | IMPRESSION),
+            scrolls: all(SCROLL),
         }
     }
 }
@@ -144,10 +147,8 @@ impl Question for Summary {
 
     fn rules(&self) -> Map<String, Value> {
         let conventions = &self.common.conventions;
-        let mut rules = Map::new();
-        for (part, _) in self.parts() {
-            part.rule(&mut rules);
-        }
+        let mut rules = parts::rules(self.parts());
+        rules.extend(parts::step_rules(self.parts(), &self.common));
         rules.insert("page_view".into(), json!(conventions.page_views));
         rules.insert("passive".into(), json!(conventions.passive));
         rules.insert("bounce".into(), json!(conventions.bounce));
@@ -159,6 +160,7 @@ impl Question for Summary {
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_sessions(&self.common.sessions));
+        self.parts().iter().for_each(|part| part.needs(&self.common.nodes, &mut needs));
         needs.scan.event = true;
         needs.scan.views.push(self.common.conventions.page_views.clone());
         needs
@@ -166,17 +168,16 @@ impl Question for Summary {
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         self.common.conventions.warn(names, notes);
-        for (part, _) in self.parts() {
-            part.note_unknown(&names.events, notes);
-        }
-        self.goal.note_no_default(&names.events, notes);
-        let (roles, page_role) = self.roles(names);
+        let matcher = self.matcher(names, notes)?;
+        self.goal.note_no_default(names, notes);
+        let (roles, page_role) = self.roles(names, &matcher);
         let bound = BoundSummary {
             rule: names.session(&self.common.sessions)?,
             bounce: self.common.conventions.bounce,
-            known: self.known(names),
+            known: self.known(names, &matcher),
             roles,
             page_role,
+            parts: matcher.by_event_alone().is_none().then_some(matcher),
         };
         Ok(Box::new(Segmented::new(bound, &self.common, names)?))
     }
@@ -190,6 +191,11 @@ const PURCHASE: u8 = 1 << 4;
 const CLICK: u8 = 1 << 5;
 const IMPRESSION: u8 = 1 << 6;
 const SCROLL: u8 = 1 << 7;
+
+/// The roles of the parts that an event plays, one bit each.
+fn roles_of(parts: u64) -> u8 {
+    (parts << 2) as u8
+}
 
 /// Which figures can be known: those whose events occur somewhere in the log. The others are null in every segment.
 #[derive(Clone, Copy, Debug)]
@@ -211,6 +217,8 @@ struct BoundSummary {
     roles: Vec<u8>,
     /// The roles that an event has for having a page.
     page_role: u8,
+    /// The parts that an event plays, where its name does not say it.
+    parts: Option<Matcher>,
 }
 
 /// What the figures are made of.
@@ -285,8 +293,17 @@ const LANES: [u64; 256] = {
 };
 
 impl BoundSummary {
+    /// The roles of event number `at` of a session.
+    fn role(&self, session: Journey<'_>, at: usize) -> u8 {
+        let event = session.events().get(at).copied().unwrap_or(MISSING);
+        let page = session.pages().get(at).copied().unwrap_or(MISSING);
+        let parts = self.parts.as_ref().map_or(0, |parts| roles_of(parts.mask(session, at)));
+        self.role_of(event, page) | parts
+    }
+
+    /// The roles that an event has for its name and for having a page.
     #[inline]
-    fn role(&self, event: Code, page: Code) -> u8 {
+    fn role_of(&self, event: Code, page: Code) -> u8 {
         self.roles[event as usize] | if page == MISSING { 0 } else { self.page_role }
     }
 
@@ -294,11 +311,13 @@ impl BoundSummary {
     #[inline]
     fn tally(&self, session: Journey<'_>) -> (Tally, u8) {
         let (mut tally, mut all) = (Tally::default(), 0);
-        if self.page_role == 0 {
+        if self.parts.is_some() {
+            tally.count((0..session.len()).map(|at| self.role(session, at)), &mut all);
+        } else if self.page_role == 0 {
             let roles = session.events().iter().map(|&event| self.roles[event as usize]);
             tally.count(roles, &mut all);
         } else {
-            let roles = session.events().iter().zip(session.pages()).map(|(&event, &page)| self.role(event, page));
+            let roles = session.events().iter().zip(session.pages()).map(|(&event, &page)| self.role_of(event, page));
             tally.count(roles, &mut all);
         }
         if all & SCROLL != 0 {
@@ -310,8 +329,7 @@ impl BoundSummary {
     /// Page views with a scroll before the next one.
     fn scrolled(&self, session: Journey<'_>) -> u64 {
         let (mut scrolled, mut unscrolled) = (0, false);
-        for (&event, &page) in session.events().iter().zip(session.pages()) {
-            let role = self.role(event, page);
+        for role in (0..session.len()).map(|at| self.role(session, at)) {
             if role & VIEW != 0 {
                 unscrolled = true;
             } else if role & SCROLL != 0 {
@@ -330,9 +348,12 @@ impl BoundSummary {
 
     /// Whether a session starts a checkout and no purchase follows.
     fn abandons_checkout(&self, session: Journey<'_>) -> bool {
-        let last_purchase = times(session, &self.roles, PURCHASE).next_back();
-        let starts = Starts::of(session, &self.roles, CHECKOUT);
-        starts.is_some_and(|starts| !PurchaseRule::AfterFirst.completes(starts, last_purchase))
+        let times = |role| {
+            let plays = (0..session.len()).filter(move |&at| self.role(session, at) & role != 0);
+            plays.map(|at| session.times()[at])
+        };
+        let starts = Starts::of(times(CHECKOUT));
+        starts.is_some_and(|starts| !PurchaseRule::AfterFirst.completes(starts, times(PURCHASE).next_back()))
     }
 }
 

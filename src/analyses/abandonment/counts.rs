@@ -3,28 +3,32 @@
 use super::report::{AbandonmentReport, PartReport};
 use super::{PurchaseRule, Starts};
 use crate::analyses::Analysis;
+use crate::analyses::step::{Hit, Matcher};
 use crate::error::Result;
 use crate::ids::NO_VALUE;
 use crate::journeys::{EventSet, Journey, Names, Unit, Visitor};
 
-pub(super) const CART: u8 = 1;
-pub(super) const CHECKOUT: u8 = 1 << 1;
-pub(super) const PURCHASE: u8 = 1 << 2;
-pub(super) const REMOVE: u8 = 1 << 3;
+/// The bits of a [`Hit`]: those of the roles, and behind them one for each stage.
+pub(super) const CART: u64 = 1;
+pub(super) const CHECKOUT: u64 = 1 << 1;
+const PURCHASE: u64 = 1 << 2;
+const REMOVE: u64 = 1 << 3;
+const ROLES: u32 = 4;
+
+/// As many as there are bits for.
+pub(super) const MOST_STAGES: usize = (u64::BITS - ROLES) as usize;
 
 /// What can be abandoned, as the role of its start.
-const PARTS: [u8; 2] = [CART, CHECKOUT];
+const PARTS: [u64; 2] = [CART, CHECKOUT];
 
 /// The question bound to a log.
 pub(super) struct BoundAbandonment {
     /// Number of the session rule.
     pub rule: usize,
-    /// By event code the roles of its events.
-    pub roles: Vec<u8>,
-    /// The events that start something.
+    /// The roles and the stages of an event.
+    pub matcher: Matcher,
+    /// The events that may start something.
     pub starts: EventSet,
-    /// By event code the furthest stage of its events.
-    pub stages: Vec<Option<usize>>,
     pub stage_names: Vec<String>,
     pub purchase_rule: PurchaseRule,
     pub recover_within: i64,
@@ -66,7 +70,7 @@ pub(super) struct VisitorCounts {
 }
 
 /// What has to be known of a session with a start or a purchase. Times in µs.
-pub(super) struct SessionFacts {
+struct SessionFacts {
     begin: i64,
     end: i64,
     starts: [Option<Starts>; 2],
@@ -77,20 +81,9 @@ pub(super) struct SessionFacts {
 
 impl BoundAbandonment {
     /// What has to be known of a session that has a start or a purchase.
-    fn facts(&self, session: Journey<'_>, chosen: bool) -> Option<SessionFacts> {
-        let (mut starts, mut last_purchase) = ([None; 2], None);
-        for (&event, &time) in session.events().iter().zip(session.times()) {
-            let role = self.roles[event as usize];
-            if role & (CART | CHECKOUT | PURCHASE) == 0 {
-                continue;
-            }
-            for (starts, _) in starts.iter_mut().zip(PARTS).filter(|(_, part)| role & part != 0) {
-                starts.get_or_insert(Starts { first: time, last: time }).last = time;
-            }
-            if role & PURCHASE != 0 {
-                last_purchase = Some(time);
-            }
-        }
+    fn facts(session: Journey<'_>, hits: &[Hit], chosen: bool) -> Option<SessionFacts> {
+        let starts = PARTS.map(|part| Starts::of(times(hits, part)));
+        let last_purchase = times(hits, PURCHASE).next_back();
         if starts == [None; 2] && last_purchase.is_none() {
             return None;
         }
@@ -98,44 +91,19 @@ impl BoundAbandonment {
     }
 
     /// Counts how far a session came in the parts that it abandons, and what it leaves in the cart.
-    fn count_left(&self, partial: &mut [PartCounts; 2], session: Journey<'_>, facts: &SessionFacts) {
+    fn count_left(&self, partial: &mut [PartCounts; 2], session: Journey<'_>, hits: &[Hit], facts: &SessionFacts) {
         for (counts, starts) in partial.iter_mut().zip(facts.starts) {
             let Some(starts) = starts else { continue };
             if self.purchase_rule.completes(starts, facts.last_purchase) {
                 continue;
             }
-            if let Some(stage) = self.furthest_stage(session, starts.first) {
+            if let Some(stage) = furthest_stage(hits, starts.first) {
                 counts.stages[stage] += 1;
             }
-            if let Some(value) = self.value_left(session, facts.last_purchase) {
+            if let Some(value) = value_left(session, hits, facts.last_purchase) {
                 *counts.value_left.get_or_insert(0) += value;
             }
         }
-    }
-
-    /// The furthest stage of the events at `start` or later.
-    fn furthest_stage(&self, session: Journey<'_>, start: i64) -> Option<usize> {
-        let first = session.times().partition_point(|&time| time < start);
-        session.events()[first..].iter().filter_map(|&event| self.stages[event as usize]).max()
-    }
-
-    /// What was put into the cart after the last purchase, less what was taken out; nothing if nothing carries a value.
-    fn value_left(&self, session: Journey<'_>, last_purchase: Option<i64>) -> Option<i128> {
-        let since = last_purchase.map_or(0, |purchase| session.times().partition_point(|&time| time <= purchase));
-        let (mut put_in, mut taken_out) = (None, 0);
-        for (&event, &value) in session.events()[since..].iter().zip(&session.values()[since..]) {
-            let role = self.roles[event as usize];
-            if role & (CART | REMOVE) == 0 || value == NO_VALUE {
-                continue;
-            }
-            if role & CART != 0 {
-                *put_in.get_or_insert(0) += i128::from(value);
-            }
-            if role & REMOVE != 0 {
-                taken_out += i128::from(value);
-            }
-        }
-        put_in.map(|put_in| put_in - taken_out)
     }
 
     /// Judges the sessions of a visitor from the last to the first, so that the next purchase is always known.
@@ -176,8 +144,46 @@ impl BoundAbandonment {
     }
 }
 
+/// Times of the hits of one of the roles, in order.
+fn times(hits: &[Hit], role: u64) -> impl DoubleEndedIterator<Item = i64> {
+    hits.iter().filter(move |hit| hit.mask & role != 0).map(|hit| hit.time)
+}
+
+/// The furthest stage of the events at `start` or later.
+fn furthest_stage(hits: &[Hit], start: i64) -> Option<usize> {
+    let first = hits.partition_point(|hit| hit.time < start);
+    let stages = hits[first..].iter().fold(0, |stages, hit| stages | hit.mask >> ROLES);
+    stages.checked_ilog2().map(|stage| stage as usize)
+}
+
+/// What was put into the cart after the last purchase, less what was taken out; nothing if nothing carries a value.
+fn value_left(session: Journey<'_>, hits: &[Hit], last_purchase: Option<i64>) -> Option<i128> {
+    let since = last_purchase.map_or(0, |purchase| hits.partition_point(|hit| hit.time <= purchase));
+    let (mut put_in, mut taken_out) = (None, 0);
+    for hit in &hits[since..] {
+        let value = session.values().get(hit.at as usize).copied().filter(|&value| value != NO_VALUE);
+        let Some(value) = value.map(i128::from) else { continue };
+        if hit.mask & CART != 0 {
+            *put_in.get_or_insert(0) += value;
+        }
+        if hit.mask & REMOVE != 0 {
+            taken_out += value;
+        }
+    }
+    put_in.map(|put_in| put_in - taken_out)
+}
+
+/// One thread's scratch.
+#[derive(Default)]
+pub(super) struct Work {
+    /// Those of the session at hand.
+    hits: Vec<Hit>,
+    /// The visitor's sessions with a start or a purchase.
+    sessions: Vec<SessionFacts>,
+}
+
 impl Analysis for BoundAbandonment {
-    type Work = Vec<SessionFacts>;
+    type Work = Work;
     type Partial = [PartCounts; 2];
     type Report = AbandonmentReport;
 
@@ -190,21 +196,22 @@ impl Analysis for BoundAbandonment {
     }
 
     /// In a segment the starts are those of its sessions; purchases, which recover or complete them, count wherever they are.
-    fn observe(&self, sessions: &mut Self::Work, partial: &mut Self::Partial, visitor: Visitor<'_>) {
+    fn observe(&self, work: &mut Work, partial: &mut Self::Partial, visitor: Visitor<'_>) {
         // Most visitors never fill a cart.
         if !visitor.event_set().meets(self.starts) {
             return;
         }
-        sessions.clear();
+        work.sessions.clear();
         for (session, chosen) in visitor.all_sessions(self.rule) {
-            let Some(facts) = self.facts(session, chosen) else { continue };
+            self.matcher.hits(session, &mut work.hits);
+            let Some(facts) = Self::facts(session, &work.hits, chosen) else { continue };
             if chosen {
-                self.count_left(partial, session, &facts);
+                self.count_left(partial, session, &work.hits, &facts);
             }
-            sessions.push(facts);
+            work.sessions.push(facts);
         }
         for (part, counts) in partial.iter_mut().enumerate() {
-            self.judge(part, counts, sessions);
+            self.judge(part, counts, &work.sessions);
         }
     }
 

@@ -134,8 +134,8 @@ fn what_is_no_goal_is_refused_with_a_hint() {
     let one = |goal: &str| refused(vec![goal.to_owned()]);
     let (message, hint) = one("cart > purchase");
     assert_eq!(message, r#"the goal "cart > purchase" does not end after its step "cart""#);
-    assert_eq!(hint, "a goal is one step; several in a row are a funnel");
-    assert!(one("Order Completed").1.contains(r#""'Order Completed'""#));
+    assert_eq!(hint, "--goal takes one step; several in a row are a funnel");
+    assert!(one("Order, completed").1.contains(r#""'Order, completed'""#));
     assert!(one("").1.contains("steps look like this"));
     assert!(refused((0..65).map(|n| format!("goal{n}")).collect()).0.contains("at most 64 goals"));
 

@@ -243,7 +243,7 @@ fn every_option_is_a_rule() {
     assert!(!asked::<DropOffSpec>(json!({})).needs().scan.event_required);
     let refused = DropOffSpec { goal: Some("A > B".into()), ..DropOffSpec::default() };
     let error = refused.resolve(CommonSpec::default().resolve(false).unwrap()).err().unwrap();
-    assert_eq!(error.advice(), Some("a goal is one step; several in a row are a funnel"));
+    assert_eq!(error.advice(), Some("--goal takes one step; several in a row are a funnel"));
 }
 
 #[test]

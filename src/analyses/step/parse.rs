@@ -30,20 +30,30 @@ pub fn parse(text: &str, named: &NamedSteps) -> Result<(Vec<Step>, Vec<Hop>)> {
     Ok((steps, hops))
 }
 
-/// Reads a goal: a single step.
-pub fn parse_goal(text: &str, named: &NamedSteps) -> Result<Step> {
+/// Reads what plays the part `field`: a single step that is a single event. What has no sign of this language is the name of an event,
+/// be there blanks in it.
+pub fn parse_part(field: &str, text: &str, named: &NamedSteps) -> Result<Step> {
+    let text = text.trim();
+    if is_name_with_blanks(text) {
+        return Ok(Step::of_names(text, std::iter::once(text.to_owned())));
+    }
     let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
     let step = parser.step()?;
     let rest = parser.rest();
     if rest.is_empty() {
-        return step.alone("a goal").map(|()| step);
+        return step.alone(&format!("the {field} {text:?}")).map(|()| step);
     }
-    let error = Error::question(format!("the goal {text:?} does not end after its step {:?}", step.text));
+    let error = Error::question(format!("the {field} {text:?} does not end after its step {:?}", step.text));
     Err(if rest.starts_with('>') {
-        error.hint("a goal is one step; several in a row are a funnel")
+        error.hint(format!("--{field} takes one step; several in a row are a funnel"))
     } else {
-        error.hint("quote a name with blanks or signs: --goal \"'Order Completed'\"")
+        error.hint(format!("quote a name with signs: --{field} \"'{text}'\""))
     })
+}
+
+/// Whether `text` is several words without a sign between them, which no step is.
+fn is_name_with_blanks(text: &str) -> bool {
+    text.contains(char::is_whitespace) && !text.contains(SIGNS) && !text.starts_with('/')
 }
 
 /// Whether `name` can stand in a list of steps without quotes and mean nothing but itself.

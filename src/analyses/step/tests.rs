@@ -81,8 +81,8 @@ fn optional_steps_and_blocks_are_read() {
         assert!(error.to_string().contains(reason), "{text}: {error}");
     }
     for goal in ["a?", "(a & b)"] {
-        let error = parse_goal(goal, &NamedSteps::default()).unwrap_err();
-        assert!(error.to_string().contains("a goal cannot be") && error.advice().is_some(), "{goal}: {error}");
+        let error = parse_part("goal", goal, &NamedSteps::default()).unwrap_err();
+        assert!(error.to_string().contains("cannot be") && error.advice().is_some(), "{goal}: {error}");
     }
 }
 
@@ -97,5 +97,6 @@ fn only_the_first_of_a_visitor_is_read() {
         let error = parse(text, &NamedSteps::default()).unwrap_err();
         assert!(error.to_string().contains(reason) && error.advice().is_some(), "{text}: {error}");
     }
-    assert!(parse_goal("first(a)", &NamedSteps::default()).unwrap_err().to_string().contains("a goal cannot be"));
+    let error = parse_part("goal", "first(a)", &NamedSteps::default()).unwrap_err();
+    assert!(error.to_string().contains("cannot be the visitor's first"), "{error}");
 }
