@@ -1,5 +1,7 @@
 //! Conservation: what the questions about paths say of one log fits together, and nothing is lost between them.
 
+mod questions;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -224,6 +224,41 @@ fn a_grain_is_refused_and_every_option_is_a_rule() {
 }
 
 #[test]
+fn parts_are_steps_and_what_they_are_made_of_is_a_rule() {
+    let mut log = visitor("v", "page_view@0 page_view@1 B@2 page_view@50");
+    ["/cart/1", "/cart", "/cart", "/thanks"].iter().zip(&mut log).for_each(|(page, event)| event.page = (*page).into());
+    let fields =
+        json!({ "cart": "(/cart | /cart/*)", "checkout": "B", "purchase": "node(/thanks)", "stage": ["/cart", "B"] });
+    let parts = asked::<AbandonmentSpec>(fields);
+    let (report, notes) = ask(&*parts, &log);
+    assert_eq!(notes, Vec::<String>::new());
+    let cart = &report["cart"]["sessions"];
+    assert_eq!(numbers(cart, ["started", "abandoned", "recovered"]), [1, 1, 1], "bought in the next session");
+    assert_eq!(cart["stages"], json!([{ "stage": "/cart", "sessions": 0 }, { "stage": "B", "sessions": 1 }]));
+
+    let (rules, needs) = (parts.rules(), parts.needs());
+    assert_eq!(
+        (&rules["cart"], &rules["stage"]),
+        (&json!(["(/cart | /cart/*)"]), &json!({ "/cart": ["/cart"], "B": ["B"] }))
+    );
+    assert_eq!(rules["node"], "auto");
+    assert!(needs.scan.page_required && needs.scan.event_required && needs.nodes.len() == 1);
+    let needs = asked::<AbandonmentSpec>(json!({})).needs();
+    assert!(needs.scan.event && !needs.scan.event_required && !needs.scan.reads_pages());
+}
+
+#[test]
+fn more_stages_than_can_be_told_apart_are_refused() {
+    let resolved = |stages: usize| {
+        let stage = (0..stages).map(|stage| format!("s{stage}")).collect();
+        AbandonmentSpec { stage, ..AbandonmentSpec::default() }.resolve(CommonSpec::default().resolve(false).unwrap())
+    };
+    assert_eq!(resolved(61).err().unwrap().to_string(), "a question has at most 60 stages, not 61");
+    let furthest = ask(&*resolved(60).unwrap(), &visitor("v", "add_to_cart@0 s59@1 s3@2")).0;
+    assert_eq!(furthest["cart"]["sessions"]["stages"][59]["sessions"], 1);
+}
+
+#[test]
 fn tables_have_a_row_per_part_and_grain_and_per_part_and_stage() {
     let part = |lost| {
         let counts = PartCounts { fates: [1, 0, 0, lost], stages: vec![lost], ..PartCounts::default() };
@@ -341,6 +376,8 @@ proptest! {
         }
         check_laws(&*asked::<AbandonmentSpec>(fields), &log);
         check_laws(&*asked::<AbandonmentSpec>(json!({ "cart": ["A", "B"], "stage": ["A", "C"] })), &log);
+        let parts = json!({ "cart": ["A", "/a"], "purchase": "node(/b)", "remove": "(D | /)", "stage": ["/*"], "by": ["device"] });
+        check_laws(&*asked::<AbandonmentSpec>(parts), &log);
     }
 
     #[test]

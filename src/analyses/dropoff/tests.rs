@@ -198,6 +198,11 @@ fn errors_count_where_they_happen() {
     (log[0].page, log[1].page) = ("/a".into(), "/b".into());
     let fields = json!({ "node": "page", "error": "E" });
     assert_eq!(friction(fields, &log, "errors"), counts(&[("/a", 1), ("/b", 1)]), "its own page, or the one before");
+
+    let mut log = visitor("v", "view@0 view@1 E@2");
+    (log[0].page, log[1].page) = ("/a".into(), "/oops/404".into());
+    let fields = json!({ "node": "event", "error": ["/oops/*", "E"] });
+    assert_eq!(friction(fields, &log, "errors"), counts(&[("view", 2)]), "a page is an error, too");
 }
 
 #[test]
@@ -397,7 +402,7 @@ proptest! {
         let by: &[&str] = if split { &["device"] } else { &[] };
         let repeats = if keep { "keep" } else { "collapse_last" };
         let fields = json!({
-            "goal": "(C | /b)", "error": ["D"], "grain": grain, "timeout": "3s", "by": by, "repeats": repeats, "next": 2
+            "goal": "(C | /b)", "error": ["D", "/a"], "grain": grain, "timeout": "3s", "by": by, "repeats": repeats, "next": 2
         });
         check_laws(&*asked::<DropOffSpec>(fields), &log);
         check_laws(&*asked::<DropOffSpec>(json!({ "rank": "excess_drops", "by": by })), &log);

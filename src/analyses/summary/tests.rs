@@ -96,6 +96,23 @@ fn rates_of_what_does_not_occur_are_null() {
 }
 
 #[test]
+fn goals_and_clicks_are_steps_which_are_known_if_the_log_has_what_they_ask_for() {
+    let mut log = visitor("v", "page_view@0 page_view@1 page_view@2");
+    ["/", "/offer", "/thanks"].iter().zip(&mut log).for_each(|(page, event)| event.page = (*page).into());
+    let rates = |fields: Value| {
+        let report = answer(fields, &log);
+        ["session_conversion_rate", "click_through_rate", "checkout_abandonment_rate"].map(|key| report[key].clone())
+    };
+    let fields =
+        json!({ "goal": "/thanks", "click": "node(/thanks)", "impression": ["/", "/offer"], "checkout": "/offer" });
+    assert_eq!(rates(fields), [json!(1.0), json!(0.5), Value::Null], "no purchase is known");
+    let fields = json!({ "goal": "/thnks", "click": "/offer", "checkout": "/thanks", "purchase": "/offer" });
+    assert_eq!(rates(fields), [Value::Null, Value::Null, json!(1.0)], "bought before");
+    let (_, notes) = ask(&*asked::<SummarySpec>(json!({ "goal": "/thnks" })), &log);
+    assert_eq!(notes, ["the page \"/thnks\" occurs nowhere in the log; did you mean \"/thanks\"?"]);
+}
+
+#[test]
 fn a_page_view_is_scrolled_before_the_next_one() {
     let rate = |log: &str| answer(json!({}), &visitor("v", log))["scroll_rate"].clone();
     assert_eq!(rate("page_view@0 scroll@1 scroll@2 page_view@3"), 0.5);
@@ -225,5 +242,7 @@ proptest! {
         });
         check_laws(&*asked::<SummarySpec>(fields), &log);
         check_laws(&*asked::<SummarySpec>(json!({ "bounce": "single_event" })), &log);
+        let parts = json!({ "goal": "/a", "checkout": ["A", "/b"], "purchase": "node(/a)", "scroll": "(D | /)", "by": by });
+        check_laws(&*asked::<SummarySpec>(parts), &log);
     }
 }
