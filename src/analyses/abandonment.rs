@@ -122,7 +122,7 @@ impl Spec for AbandonmentSpec {
 clickpath abandonment sample-data/shop.csv.gz
 clickpath abandonment sample-data/shop.csv.gz --by platform
 clickpath abandonment sample-data/shop.csv.gz --purchase-rule after-last --recover-within 2d
-clickpath abandonment sample-data/shop.csv.gz --cart wishlist_add";
+clickpath abandonment sample-data/shop.csv.gz --cart '(add_to_cart | wishlist_add)'";
 
     const BOTH_GRAINS: bool = true;
 
