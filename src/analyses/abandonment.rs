@@ -200,7 +200,7 @@ impl Question for Abandonment {
 
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
-        needs.add(Needs::of_sessions(&self.common.sessions));
+        needs.add(self.common.session_needs());
         self.parts().for_each(|part| part.needs(&self.common.nodes, &mut needs));
         needs.scan.value = true;
         needs
@@ -212,7 +212,7 @@ impl Question for Abandonment {
             part.note_no_default(names, notes);
         }
         let bound = BoundAbandonment {
-            rule: names.session(&self.common.sessions)?,
+            rule: self.common.session(names, notes)?,
             starts: matcher.event_set(CART | CHECKOUT),
             matcher,
             stage_names: self.stages.iter().map(|stage| stage.name.clone()).collect(),

@@ -11,8 +11,10 @@ use super::step::nowhere;
 use super::{Notes, select};
 use crate::error::{Error, Result, nearest};
 use crate::frame::Expression;
+use crate::ids::MISSING;
 use crate::journeys::{
-    Condition, Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit, View,
+    CampaignRule, Condition, Group, Names, Needs, NodeKind, NodeRule, Repeats, SECOND, SessionRule, TimeoutEdge, Unit,
+    View,
 };
 use crate::units::Span;
 
@@ -83,6 +85,17 @@ pub struct SessionSpec {
     /// The most events of a session [default: none]
     #[arg(long, value_name = "N")]
     pub max_events: Option<u32>,
+    /// Start a new session where the local date changes, in --tz; --split-at-midnight=false forbids it again where --like sets it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    pub split_at_midnight: Option<bool>,
+    /// Start a new session where the source, the medium or the campaign changes, by the columns of --source, --medium and
+    /// --campaign or the utm_ parameters of pages [default: false; without a rule true]
+    #[arg(long, value_name = "RULE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub split_on_campaign: Option<CampaignRule>,
+    /// Name of an event that starts a new session (repeatable) [default: none]
+    #[arg(long, value_name = "EVENT")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub split_on: Vec<String>,
     /// Name of an event that is a page view (repeatable) [default: the common ones]
     #[arg(long, value_name = "EVENT")]
     #[serde(deserialize_with = "one_or_many")]
@@ -218,7 +231,8 @@ impl CommonSpec {
             nodes: like.fill(question, &self.nodes)?,
             scope: like.fill(question, &self.scope)?,
         };
-        Ok(Common { question, like: Some(like), ..with_defaults.resolve(own_sessions)? })
+        let campaign_asked = asks_campaign(&self.sessions);
+        Ok(Common { question, like: Some(like), campaign_asked, ..with_defaults.resolve(own_sessions)? })
     }
 
     /// Settles the shared rules. `own_sessions`: the log has its own session id.
@@ -241,9 +255,13 @@ impl CommonSpec {
                 edge: sessions.timeout_edge.unwrap_or_default(),
                 max_duration: sessions.max_duration.map(|span| span.0),
                 max_events: sessions.max_events,
+                split_at_midnight: sessions.split_at_midnight.unwrap_or_default(),
+                split_on_campaign: sessions.split_on_campaign.unwrap_or_default(),
+                split_on: sessions.split_on.clone(),
                 own: own_sessions,
                 fallback,
             },
+            campaign_asked: asks_campaign(sessions),
             conventions: Conventions {
                 given: [&sessions.page_view[..], &sessions.passive[..]].concat(),
                 page_views: page_views.clone(),
@@ -267,6 +285,11 @@ impl CommonSpec {
             like: None,
         })
     }
+}
+
+/// Whether the user, and no preset, wants sessions cut by campaigns.
+fn asks_campaign(sessions: &SessionSpec) -> bool {
+    sessions.split_on_campaign.is_some_and(|rule| rule != CampaignRule::Never)
 }
 
 fn or_default(given: &[String], default: &[&str]) -> Vec<String> {
@@ -300,6 +323,8 @@ impl Conventions {
 pub struct Common {
     /// When a new session starts.
     pub sessions: SessionRule,
+    /// Whether it was asked, and not taken from another system, that campaigns cut them: then the log must have some.
+    pub campaign_asked: bool,
     /// What events mean to sessions: page views, passive events, bounces.
     pub conventions: Conventions,
     /// How events become nodes.
@@ -341,6 +366,13 @@ impl Common {
         needs
     }
 
+    /// What must be read to cut the sessions.
+    pub fn session_needs(&self) -> Needs {
+        let mut needs = Needs::of_sessions(&self.sessions);
+        needs.scan.campaign_required = self.campaign_asked;
+        needs
+    }
+
     /// The choice of events and journeys, and the system that the question is like, if there are any, as they are printed.
     pub fn choice_rules(&self) -> Map<String, Value> {
         let choices = [("where", &self.only), ("journeys", &self.journeys)];
@@ -364,6 +396,15 @@ impl Common {
         if let Some(most) = rule.max_events {
             rules.insert("max_events".into(), json!(most));
         }
+        if rule.split_at_midnight {
+            rules.insert("split_at_midnight".into(), json!(true));
+        }
+        if rule.split_on_campaign != CampaignRule::Never {
+            rules.insert("split_on_campaign".into(), json!(rule.split_on_campaign));
+        }
+        if !rule.split_on.is_empty() {
+            rules.insert("split_on".into(), json!(rule.split_on));
+        }
         rules
     }
 
@@ -382,12 +423,24 @@ impl Common {
         by.into_iter().chain(self.choice_rules()).collect()
     }
 
-    /// What makes a journey of `grain`, in the numbers of a run.
-    pub fn unit(&self, grain: Grain, names: &Names) -> Result<Unit> {
+    /// What makes a journey of `grain`, in the numbers of a run. Warns as [`session`](Self::session) does.
+    pub fn unit(&self, grain: Grain, names: &Names, notes: &mut Notes) -> Result<Unit> {
         match grain {
             Grain::Visitor => Ok(Unit::Visitor),
-            Grain::Session => names.session(&self.sessions).map(Unit::Session),
+            Grain::Session => self.session(names, notes).map(Unit::Session),
         }
+    }
+
+    /// The number of the session rule in a run. Warns of rules that split nothing because the log has nothing that they are about.
+    pub fn session(&self, names: &Names, notes: &mut Notes) -> Result<usize> {
+        let unknown = |name: &&String| names.events.code(name).is_none_or(|code| code == MISSING);
+        for name in self.sessions.split_on.iter().filter(unknown) {
+            notes.warn(nowhere("event", name, names.events.iter()));
+        }
+        if self.campaign_asked && !names.have_campaigns() {
+            notes.warn("no event has a source, a medium or a campaign: no session is cut by one".to_owned());
+        }
+        names.session(&self.sessions)
     }
 
     /// The node rules as they are printed.
@@ -459,14 +512,14 @@ impl PathScope {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_nodes(&self.common.nodes));
         if self.grain == Grain::Session {
-            needs.add(Needs::of_sessions(&self.common.sessions));
+            needs.add(self.common.session_needs());
         }
         needs
     }
 
     /// What makes a journey, in the numbers of a run.
-    pub fn unit(&self, names: &Names) -> Result<Unit> {
-        self.common.unit(self.grain, names)
+    pub fn unit(&self, names: &Names, notes: &mut Notes) -> Result<Unit> {
+        self.common.unit(self.grain, names, notes)
     }
 
     /// What a path shows of a journey. Warns of names and groups that the log has no use for.

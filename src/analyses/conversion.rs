@@ -91,7 +91,7 @@ impl Question for Conversion {
         let steps = self.goals.steps(names);
         self.goals.note_no_default(names, notes);
         let bound = BoundConversion {
-            rule: names.session(&common.sessions)?,
+            rule: common.session(names, notes)?,
             matcher: Matcher::new(&steps, &common.nodes, &common.conventions.page_views, names, notes)?,
             view: self.scope.view(names, notes)?,
             goals: steps.iter().map(ToString::to_string).collect(),

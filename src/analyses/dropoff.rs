@@ -131,7 +131,7 @@ impl Question for DropOff {
         self.goal.note_no_default(names, notes);
         let bound = BoundDropOff {
             grain: self.scope.grain,
-            unit: self.scope.unit(names)?,
+            unit: self.scope.unit(names, notes)?,
             nodes: names.node_names(view.nodes).len() as u64,
             view,
             goal: matcher(&self.goal, notes)?,

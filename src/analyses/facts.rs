@@ -3,12 +3,12 @@
 use chrono::{Datelike, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 
-use super::periods::{Period, local};
+use super::periods::Period;
 use super::{Bounce, Conventions};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Journey, Names, Needs, PageViews};
+use crate::journeys::{Journey, Names, Needs, PageViews, local};
 
 /// A fact with few values. Its codes are numbers in the order in which the values are shown; those of pages are the codes of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,7 +106,7 @@ impl Question for Flow {
         }
         let flow = BoundFlow {
             title: self.title(),
-            unit: self.scope.unit(names)?,
+            unit: self.scope.unit(names, notes)?,
             numbers: Numbers::new(self.depth, nodes.len())?,
             top: self.top,
             start: self.start.as_ref().map(|start| start_code(start, nodes, notes)),

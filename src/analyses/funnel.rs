@@ -395,7 +395,7 @@ impl Question for Funnel {
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
         if self.cuts_sessions() {
-            needs.add(Needs::of_sessions(&self.common.sessions));
+            needs.add(self.common.session_needs());
         }
         let excluded = self.options.exclusions.iter().map(|exclusion| &exclusion.step);
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
@@ -430,7 +430,7 @@ impl Question for Funnel {
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
-        let unit = self.common.unit(self.grain, names)?;
+        let unit = self.common.unit(self.grain, names, notes)?;
         let direct = self.hops.iter().enumerate().filter(|(_, hop)| hop.kind == HopKind::Directly);
         let direct = direct.map(|(at, _)| 2u64 << at).sum();
         let span = match self.window {
@@ -455,7 +455,7 @@ impl Question for Funnel {
         // An attempt that begins after this time had less than a whole window.
         let open_after = names.span.and_then(|(_, last)| Some(last.saturating_sub(span?)));
         let mature = open_after.filter(|_| self.shown.mature).map(|after| entered.start..entered.end.min(after + 1));
-        let sessions = matches!(self.window, Window::Sessions(_)).then(|| names.session(&self.common.sessions));
+        let sessions = matches!(self.window, Window::Sessions(_)).then(|| self.common.session(names, notes));
         let pairs = if self.options.shape == Shape::Open { pairs(&rules) } else { Vec::new() };
         let plan = self.options.plan(rules);
         let series = self.touch.series(&self.common.by, plan.entry, names)?;

@@ -76,7 +76,7 @@ impl Question for Graph {
         let nodes = names.node_names(view.nodes).len() as u64;
         let graph = BoundGraph {
             grain: self.scope.grain,
-            unit: self.scope.unit(names)?,
+            unit: self.scope.unit(names, notes)?,
             view,
             nodes,
             min_count: self.min_count,

@@ -24,13 +24,13 @@ impl Question for Overview {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::of_sessions(&self.common.sessions);
+        let mut needs = self.common.session_needs();
         (needs.scan.event, needs.scan.page, needs.scan.value) = (true, true, true);
         needs
     }
 
-    fn bind(&self, names: &Names, _notes: &mut Notes) -> Result<Box<dyn Bound>> {
-        let sessions = names.session(&self.common.sessions)?;
+    fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
+        let sessions = self.common.session(names, notes)?;
         Ok(Box::new(BoundOverview { sessions, events: names.events.len(), pages: names.pages.len() }))
     }
 }

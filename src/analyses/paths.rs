@@ -137,7 +137,7 @@ impl Question for Paths {
         let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes);
         let matrix = self.matrix.as_ref().map(|matrix| BoundMatrix::new(matrix, nodes, notes)).transpose()?;
-        let (grain, unit, nodes) = (self.scope.grain, self.scope.unit(names)?, nodes.len());
+        let (grain, unit, nodes) = (self.scope.grain, self.scope.unit(names, notes)?, nodes.len());
         let paths = BoundPaths { grain, unit, view, nodes, top: self.top, matrix };
         Ok(Box::new(Segmented::new(paths, &self.scope.common, names)?))
     }

@@ -1,7 +1,6 @@
 //! Hours, days, weeks and months by local date.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
-use chrono_tz::Tz;
+use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Timelike};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Code;
@@ -90,12 +89,6 @@ pub fn named(text: &str) -> Option<(Period, Code)> {
     periods.into_iter().find_map(|period| Some((period, period.read(text)?)))
 }
 
-/// A time in µs by the clocks of a zone.
-pub fn local(zone: Tz, micros: i64) -> NaiveDateTime {
-    let utc = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default().naive_utc();
-    utc + zone.offset_from_utc_datetime(&utc).fix()
-}
-
 fn date(code: Code) -> NaiveDate {
     EARLIEST.checked_add_days(Days::new(code.into())).unwrap_or(EARLIEST)
 }
@@ -106,7 +99,11 @@ fn days(date: NaiveDate) -> Code {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
+    use chrono_tz::Tz;
+
     use super::*;
+    use crate::journeys::local;
 
     #[test]
     fn periods_are_those_of_local_dates() {

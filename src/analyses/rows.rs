@@ -135,14 +135,14 @@ impl Question for JourneyRows {
             needs.add(self.scope.needs());
         } else {
             needs.add(self.scope.common.scope_needs());
-            needs.add(Needs::of_sessions(&self.scope.common.sessions));
+            needs.add(self.scope.common.session_needs());
         }
         needs.only = self.scope.common.scope_needs().only;
         needs
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
-        let unit = self.scope.unit(names)?;
+        let unit = self.scope.unit(names, notes)?;
         if unit == Unit::Visitor {
             table::refuse_session_facts(&self.columns)?;
         }

@@ -159,7 +159,7 @@ impl Question for Summary {
 
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
-        needs.add(Needs::of_sessions(&self.common.sessions));
+        needs.add(self.common.session_needs());
         self.parts().iter().for_each(|part| part.needs(&self.common.nodes, &mut needs));
         needs.scan.event = true;
         needs.scan.views.push(self.common.conventions.page_views.clone());
@@ -172,7 +172,7 @@ impl Question for Summary {
         self.goal.note_no_default(names, notes);
         let (roles, page_role) = self.roles(names, &matcher);
         let bound = BoundSummary {
-            rule: names.session(&self.common.sessions)?,
+            rule: self.common.session(names, notes)?,
             bounce: self.common.conventions.bounce,
             known: self.known(names, &matcher),
             roles,

@@ -1,5 +1,9 @@
 //! Roles ⇄ the user's columns: which column of a file is the visitor, the time, the event.
 
+#[cfg(test)]
+mod tests;
+mod touches;
+
 use serde::{Deserialize, Serialize};
 
 use super::derived::{Derived, Layout, Visible, with_derived};
@@ -7,6 +11,8 @@ use super::predicate::Condition;
 use super::raw::{UseAs, Wanted};
 use crate::error::{Error, Result, nearest};
 use crate::frame::Expression;
+pub use touches::TOUCHES;
+use touches::{Touch, missing_campaign};
 
 /// The columns as the user named them; a role that is not named is guessed from [`Role::guesses`].
 ///
@@ -71,26 +77,13 @@ pub enum Role {
     Value,
     /// The log's own session id.
     Session,
-    /// The channel that a visit came through. Only breakdowns ask for it and for the two that follow.
+    /// The channel that a visit came through. Only breakdowns and session rules ask for it and for the two that follow.
     Source,
     /// The medium: email, cpc, organic.
     Medium,
     /// The name of the campaign.
     Campaign,
 }
-
-/// A dimension that is the column of a role, whatever that is called, or where there is none a parameter of the page's URL.
-struct Touch {
-    dimension: &'static str,
-    role: Role,
-    parameter: &'static str,
-}
-
-const TOUCHES: [Touch; 3] = [
-    Touch { dimension: "first_channel", role: Role::Source, parameter: "utm_source" },
-    Touch { dimension: "first_medium", role: Role::Medium, parameter: "utm_medium" },
-    Touch { dimension: "first_campaign", role: Role::Campaign, parameter: "utm_campaign" },
-];
 
 impl Role {
     /// The roles that an event is made of.
@@ -175,8 +168,12 @@ pub struct Scan {
     pub event_required: bool,
     /// The same for pages.
     pub page_required: bool,
-    /// Names of the columns whose values break answers down.
+    /// Names of the columns whose values break answers down or cut sessions.
     pub dimensions: Vec<String>,
+    /// Those of them that every file must have, be it in its pages; only those of [`TOUCHES`] need not be there.
+    pub dimensions_required: Vec<String>,
+    /// Sessions are to be cut by campaigns: a log that can have none cannot be cut so.
+    pub campaign_required: bool,
     /// Conditions on single events, on columns by name.
     pub conditions: Vec<Condition>,
     /// Only events that fulfil this are used.
@@ -230,9 +227,9 @@ impl Scan {
             Role::Value => self.value,
             Role::Session => self.session,
             // They are read as dimensions.
-            Role::Source | Role::Medium | Role::Campaign => TOUCHES
-                .iter()
-                .any(|touch| touch.role == role && self.dimensions.iter().any(|name| name == touch.dimension)),
+            Role::Source | Role::Medium | Role::Campaign => {
+                self.dimensions.iter().filter_map(|name| Touch::named(name)).any(|touch| touch.role == role)
+            }
         };
         read || self.asks(role)
     }
@@ -259,7 +256,8 @@ pub struct Mapping {
     pub page: Option<usize>,
     pub value: Option<usize>,
     pub session: Option<usize>,
-    pub dimensions: Vec<Dimension>,
+    /// Nothing for those that the file need not have and lacks.
+    pub dimensions: Vec<Option<Dimension>>,
     /// The columns that each condition looks at.
     pub conditions: Vec<Vec<Seen>>,
     /// The columns that the filter looks at.
@@ -308,10 +306,14 @@ impl Mapping {
         let value = want(optional(Role::Value, scan.value)?, UseAs::Values);
         let session = want(optional(Role::Session, scan.session)?, UseAs::Ids);
         let dimensions = scan.dimensions.iter().map(|name| {
-            let (column, parameter) = dimension(columns, roles, name)?;
-            Ok(Dimension { place: place(&mut wanted, column, UseAs::Names), parameter })
+            let found = dimension(columns, roles, name, scan.dimensions_required.contains(name))?;
+            Ok(found
+                .map(|(column, parameter)| Dimension { place: place(&mut wanted, column, UseAs::Names), parameter }))
         });
         let dimensions = dimensions.collect::<Result<_>>()?;
+        if scan.campaign_required && !touches::any(columns, roles)? {
+            return Err(missing_campaign(columns));
+        }
         let visible = Visible { columns, known: columns.len(), roles };
         let conditions = scan.conditions.iter().map(|condition| match condition {
             Condition::Compare { column, .. } => {
@@ -338,7 +340,7 @@ impl Mapping {
     pub fn page_alone(&self) -> Option<usize> {
         let page = self.page?;
         let roles = [Some(self.visitor), Some(self.time), self.event, self.value, self.session].into_iter().flatten();
-        let dimensions = self.dimensions.iter().map(|dimension| dimension.place);
+        let dimensions = self.dimensions.iter().flatten().map(|dimension| dimension.place);
         let seen = self.conditions.iter().flatten().chain(&self.filter).map(|seen| seen.place);
         let alone = !roles.chain(dimensions).chain(seen).any(|place| place == page);
         (alone && self.layout.is_plain()).then_some(page)
@@ -367,26 +369,29 @@ impl Mapping {
         let roles = Role::ALL.iter().filter_map(|role| Some((role.name().to_owned(), name(self.role(*role)?))));
         let roles: Vec<_> = roles.collect();
         let dimensions = scan.dimensions.iter().zip(&self.dimensions);
-        let dimensions = dimensions.map(|(dimension, &Dimension { place, parameter })| {
+        let dimensions = dimensions.filter_map(|(dimension, found)| {
+            let Dimension { place, parameter } = (*found)?;
             let column = name(place);
-            (dimension.clone(), parameter.map_or(column.clone(), |parameter| format!("{parameter} of {column}")))
+            Some((dimension.clone(), parameter.map_or(column.clone(), |parameter| format!("{parameter} of {column}"))))
         });
         let new: Vec<_> = dimensions.filter(|(_, column)| roles.iter().all(|(_, known)| known != column)).collect();
         [roles, new].concat()
     }
 }
 
-/// The column of a dimension, and the parameter of its URLs that is meant.
-fn dimension(columns: &[String], roles: &Roles, name: &str) -> Result<(usize, Option<&'static str>)> {
-    let Some(touch) = TOUCHES.iter().find(|touch| touch.dimension == name) else {
-        return Ok((by_name(columns, name)?, None));
+/// The column of a dimension, and the parameter of its URLs that is meant; nothing if it is not there and need not be.
+fn dimension(
+    columns: &[String],
+    roles: &Roles,
+    name: &str,
+    required: bool,
+) -> Result<Option<(usize, Option<&'static str>)>> {
+    let Some(touch) = Touch::named(name) else {
+        return Ok(Some((by_name(columns, name)?, None)));
     };
-    if let Some(column) = find(columns, roles, touch.role)? {
-        return Ok((column, None));
-    }
-    match find(columns, roles, Role::Page)? {
-        Some(page) if !roles.may_be_none(touch.role) => Ok((page, Some(touch.parameter))),
-        _ => Err(missing(columns, touch.role)),
+    match touch.find(columns, roles)? {
+        None if required => Err(missing(columns, touch.role)),
+        found => Ok(found),
     }
 }
 
@@ -478,121 +483,4 @@ fn list<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(40).map(|name| format!("{:?}", name.as_ref())).collect();
     let rest = names.len().saturating_sub(40);
     if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn columns(names: &str) -> Vec<String> {
-        names.split(' ').map(str::to_owned).collect()
-    }
-
-    fn places(mapping: &Mapping) -> Vec<usize> {
-        mapping.dimensions.iter().map(|dimension| dimension.place).collect()
-    }
-
-    fn map(names: &str, roles: &Roles, scan: &Scan) -> Result<Mapping> {
-        Mapping::new(&columns(names), roles, scan)
-    }
-
-    #[test]
-    fn roles_are_guessed_and_only_needed_columns_are_read() {
-        let scan = Scan { event: true, dimensions: vec!["device".into()], ..Scan::default() };
-        let mapping = map("page Time User-ID event device", &Roles::default(), &scan).unwrap();
-        let read: Vec<usize> = mapping.wanted.iter().map(|w| w.column).collect();
-        assert_eq!(read, [2, 1, 3, 4]);
-        assert_eq!((mapping.event, mapping.page, places(&mapping)), (Some(2), None, vec![3]));
-    }
-
-    #[test]
-    fn one_column_may_serve_twice() {
-        let scan = Scan { event: true, dimensions: vec!["event".into()], ..Scan::default() };
-        let mapping = map("visitor_id ts event", &Roles::default(), &scan).unwrap();
-        assert_eq!((mapping.wanted.len(), mapping.event, places(&mapping)), (3, Some(2), vec![2]));
-    }
-
-    #[test]
-    fn errors_name_the_columns_and_the_flag() {
-        let none = map("a b", &Roles::default(), &Scan::default()).unwrap_err();
-        assert!(none.to_string().contains("\"a\", \"b\"") && none.advice().unwrap().contains("--visitor"), "{none}");
-        let two = map("client_id cookie_id ts", &Roles::default(), &Scan::default()).unwrap_err();
-        assert!(
-            two.to_string().contains("ambiguous") && two.advice().unwrap().contains("--visitor client_id"),
-            "{two}"
-        );
-        let typo = Roles { visitor: vec!["vistor".into()], ..Roles::default() };
-        let near = map("visitor ts", &typo, &Scan::default()).unwrap_err();
-        assert_eq!(near.advice(), Some("did you mean \"visitor\"?"));
-        let glued = map("visitor;ts;event", &Roles::default(), &Scan::default()).unwrap_err();
-        assert!(glued.advice().unwrap().contains("--delimiter"));
-    }
-
-    #[test]
-    fn a_role_that_a_question_names_must_be_there() {
-        let scan = Scan { event: true, event_required: true, ..Scan::default() };
-        let error = map("visitor ts what", &Roles::default(), &scan).unwrap_err();
-        assert!(error.advice().unwrap().contains("--event"), "{error}");
-        let none = Roles { event: vec!["none".into()], ..Roles::default() };
-        assert_eq!(map("visitor ts what", &none, &scan).unwrap().event, None);
-    }
-
-    #[test]
-    fn of_several_names_the_first_that_is_there_is_taken() {
-        let names = |names: &str| names.split(' ').map(str::to_owned).collect();
-        let roles = Roles { visitor: names("client_id clientId"), page: names("url none"), ..Roles::default() };
-        let found = |columns_of_file: &str, role| find(&columns(columns_of_file), &roles, role);
-        assert_eq!(found("ts clientId client_id", Role::Visitor).unwrap(), Some(2));
-        assert_eq!(found("ts CLIENTID", Role::Visitor).unwrap(), Some(1));
-        let none = found("ts cookie", Role::Visitor).unwrap_err();
-        assert!(
-            none.to_string().contains("\"client_id\", \"clientId\"") && none.advice().unwrap().contains("--visitor")
-        );
-        assert_eq!(found("ts page", Role::Page).unwrap(), None);
-        assert_eq!(found("ts page url", Role::Page).unwrap(), Some(2));
-    }
-
-    #[test]
-    fn the_first_channel_is_the_column_of_the_source() {
-        let scan = Scan { dimensions: vec!["first_channel".into()], ..Scan::default() };
-        let read = |names: &str, roles: &Roles| {
-            let mapping = map(names, roles, &scan)?;
-            let Dimension { place, parameter } = mapping.dimensions[0];
-            Ok::<_, Error>((mapping.wanted[place].column, parameter))
-        };
-        assert_eq!(read("visitor ts source acquisition_channel", &Roles::default()).unwrap(), (3, None));
-        let named = Roles { source: vec!["how".into()], ..Roles::default() };
-        assert_eq!(read("visitor ts source how", &named).unwrap(), (3, None));
-        assert_eq!(read("visitor ts source url", &Roles::default()).unwrap(), (2, None), "a column goes before pages");
-        assert_eq!(read("visitor ts url", &Roles::default()).unwrap(), (2, Some("utm_source")));
-        let off = Roles { source: vec!["none".into()], ..Roles::default() };
-        assert!(read("visitor ts url", &off).is_err());
-        let error = read("visitor ts", &Roles::default()).unwrap_err();
-        assert!(error.advice().unwrap().contains("--source COLUMN"), "{error}");
-    }
-
-    /// The places of `wanted` are those in the file's batches only as long as nothing is derived.
-    #[test]
-    #[cfg(feature = "polars")]
-    fn where_a_column_is_derived_those_that_are_read_have_other_places() {
-        let person = Derived { name: "person".into(), expression: Expression::parse("'p' || id").unwrap() };
-        let scan = Scan { page: true, derived: vec![person], ..Scan::default() };
-        let named = |visitor: &str| Roles { visitor: vec![visitor.into()], ..Roles::default() };
-        let plain = map("id ts page", &named("id"), &scan).unwrap();
-        assert_eq!((plain.time_as_read(), plain.page_alone()), (Some(1), Some(2)));
-        let derived = map("id ts page", &named("person"), &scan).unwrap();
-        assert_eq!(
-            derived.wanted.iter().map(|wanted| wanted.column).collect::<Vec<_>>(),
-            [1, 2, 0],
-            "time comes first"
-        );
-        assert_eq!((derived.time, derived.time_as_read(), derived.page_alone()), (1, None, None));
-    }
-
-    #[test]
-    fn none_switches_a_guess_off() {
-        let roles = Roles { page: vec!["none".into()], ..Roles::default() };
-        let scan = Scan { page: true, ..Scan::default() };
-        assert_eq!(map("visitor ts page", &roles, &scan).unwrap().page, None);
-    }
 }

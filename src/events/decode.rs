@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::Account;
 use super::batch::{Columns, EventBatch, Keys};
-use super::columns::{Dimension, Mapping, Scan};
+use super::columns::{Mapping, Scan};
 use super::derived;
 use super::names::{Dictionaries, NameColumn, NameReader};
 use super::page::PageRule;
@@ -277,9 +277,9 @@ impl<'r> Decoder<'r> {
             self.names(NameColumn::Page, column, raw, keep, &mut batch.page)?;
         }
         batch.dimensions.resize_with(scan.dimensions.len(), Vec::new);
-        for (dimension, &Dimension { place, parameter }) in mapping.dimensions.iter().enumerate() {
-            let names = NameColumn::Dimension(dimension, parameter);
-            self.names(names, Some(place), raw, keep, &mut batch.dimensions[dimension])?;
+        for (dimension, found) in mapping.dimensions.iter().enumerate() {
+            let names = NameColumn::Dimension(dimension, found.and_then(|found| found.parameter));
+            self.names(names, found.map(|found| found.place), raw, keep, &mut batch.dimensions[dimension])?;
         }
         if scan.session {
             sessions(mapping.session.map(|at| &raw.columns[at]), keep, &mut batch.session)?;

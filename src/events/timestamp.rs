@@ -1,6 +1,6 @@
 //! Times as logs write them → µs since 1970 in UTC.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::error::{Error, Result};
@@ -35,6 +35,12 @@ pub fn instant(text: &str, zone: Tz) -> Result<i64> {
         Error::question(format!("{text:?} is not a time"))
             .hint("write 2026-05-01, 2026-05-01 12:00:00 or 2026-05-01T12:00:00Z")
     })
+}
+
+/// A time in µs by the clocks of a zone.
+pub fn local(zone: Tz, micros: i64) -> NaiveDateTime {
+    let utc = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default().naive_utc();
+    utc + zone.offset_from_utc_datetime(&utc).fix()
 }
 
 /// Reads times, each thread with its own.

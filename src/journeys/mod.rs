@@ -8,12 +8,12 @@ mod store;
 mod view;
 
 pub use crate::events::{
-    Account, Comparison, Condition, DAY, Group, NodeKind, NodeRule, PageViews, SECOND, glob, instant,
+    Account, Comparison, Condition, DAY, Group, NodeKind, NodeRule, PageViews, SECOND, TOUCHES, glob, instant, local,
 };
 pub use names::{Names, Needs};
 pub use partition::Grouper;
-use sessionize::Cuts;
-pub use sessionize::{SessionRule, TimeoutEdge};
+pub use sessionize::{CampaignRule, SessionRule, TimeoutEdge};
+use sessionize::{Cuts, Cutter};
 pub use store::{Arrival, Loaded, Partitions, Scatter, Store};
 pub use view::{Repeats, Shown, Shows, View};
 
@@ -142,7 +142,7 @@ impl Journeys {
     pub fn prepare(&mut self, names: &Names) {
         self.sessions.resize_with(names.session_rules().len(), Cuts::default);
         for (cuts, rule) in self.sessions.iter_mut().zip(names.session_rules()) {
-            cuts.cut(rule, &self.offsets, &mut self.columns);
+            cuts.cut(&mut Cutter::new(rule, names), &self.offsets, &mut self.columns);
         }
         self.nodes.resize_with(names.node_tables().len(), Nodes::default);
         for (Nodes { codes, whole }, table) in self.nodes.iter_mut().zip(names.node_tables()) {

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{Condition, NodeKind, NodeRule, SessionRule};
+use super::{CampaignRule, Condition, NodeKind, NodeRule, SessionRule, TOUCHES};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::events::{NodeTable, Scan};
@@ -35,15 +35,24 @@ impl Needs {
         Needs { scan, nodes: vec![rule.clone()], ..Needs::default() }
     }
 
-    /// Sessions by a rule.
+    /// Sessions by a rule. Sources, media and campaigns are read where a log has them.
     pub fn of_sessions(rule: &SessionRule) -> Needs {
-        let scan = Scan { session: rule.own, ..Scan::default() };
+        let named = !rule.split_on.is_empty();
+        let campaigns = if rule.split_on_campaign == CampaignRule::Never { &[][..] } else { &TOUCHES };
+        let scan = Scan {
+            session: rule.own,
+            event: named,
+            event_required: named,
+            dimensions: campaigns.iter().map(|touch| touch.dimension.to_owned()).collect(),
+            ..Scan::default()
+        };
         Needs { scan, sessions: vec![rule.clone()], ..Needs::default() }
     }
 
-    /// The values of some dimensions.
+    /// The values of some dimensions, which every file must have.
     pub fn of_dimensions(names: &[String]) -> Needs {
-        Needs { scan: Scan { dimensions: names.to_vec(), ..Scan::default() }, ..Needs::default() }
+        let (dimensions, dimensions_required) = (names.to_vec(), names.to_vec());
+        Needs { scan: Scan { dimensions, dimensions_required, ..Scan::default() }, ..Needs::default() }
     }
 
     /// Adds what another question needs; equal rules and columns are shared. What only one question looks at stays its own.
@@ -62,7 +71,9 @@ impl Needs {
         self.scan.event_required |= other.scan.event_required;
         self.scan.page_required |= other.scan.page_required;
         union(&mut self.scan.views, other.scan.views);
+        self.scan.campaign_required |= other.scan.campaign_required;
         union(&mut self.scan.dimensions, other.scan.dimensions);
+        union(&mut self.scan.dimensions_required, other.scan.dimensions_required);
         union(&mut self.scan.conditions, other.scan.conditions);
         union(&mut self.sessions, other.sessions);
         union(&mut self.nodes, other.nodes);
@@ -145,6 +156,12 @@ impl Names {
     /// The values of dimension number `dimension`.
     pub fn dimension_names(&self, dimension: usize) -> &Dictionary {
         &self.dimensions[dimension].1
+    }
+
+    /// Whether some event has a source, a medium or a campaign, as far as they are read.
+    pub fn have_campaigns(&self) -> bool {
+        let is_touch = |name: &str| TOUCHES.iter().any(|touch| touch.dimension == name);
+        self.dimensions.iter().any(|(name, values)| is_touch(name) && values.iter().next().is_some())
     }
 
     /// All session rules of the run.

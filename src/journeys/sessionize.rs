@@ -1,8 +1,14 @@
 //! Cuts a visitor's events into sessions.
 
+mod cutter;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::events::Columns;
+pub use cutter::Cutter;
+use cutter::Open;
 
 /// When a new session starts. Any active rule splits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +21,12 @@ pub struct SessionRule {
     pub max_duration: Option<i64>,
     /// The most events of a session.
     pub max_events: Option<u32>,
+    /// Whether a session ends with the local date.
+    pub split_at_midnight: bool,
+    /// Whether a new campaign splits.
+    pub split_on_campaign: CampaignRule,
+    /// Names of the events that start a session.
+    pub split_on: Vec<String>,
     /// Whether the log's own session id makes the sessions; the rules above then split them further.
     pub own: bool,
     /// The timeout among events without an own session id, in µs.
@@ -42,22 +54,64 @@ impl TimeoutEdge {
     }
 }
 
-/// The session as it stands while it is being cut.
-#[derive(Clone, Copy)]
-struct Open {
-    label: u32,
-    start: i64,
-    last: i64,
-    events: u32,
+/// Whether another source, medium or campaign starts a new session. An event without any of them, a direct visit, changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(into = "WrittenCampaignRule", from = "WrittenCampaignRule")]
+pub enum CampaignRule {
+    /// None does.
+    #[default]
+    #[value(name = "false")]
+    Never,
+    /// Any does that is not the one that the visitor had last.
+    #[value(name = "true")]
+    Always,
+    /// The same, but a session that had none so far takes it on.
+    NotFromDirect,
+}
+
+/// The rule in a job file and among the rules of an answer: `true`, `false` or a name.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "split_on_campaign must be true, false or \"not_from_direct\"")]
+enum WrittenCampaignRule {
+    Splits(bool),
+    Named(NamedCampaignRule),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NamedCampaignRule {
+    NotFromDirect,
+}
+
+impl From<CampaignRule> for WrittenCampaignRule {
+    fn from(rule: CampaignRule) -> Self {
+        match rule {
+            CampaignRule::Never => WrittenCampaignRule::Splits(false),
+            CampaignRule::Always => WrittenCampaignRule::Splits(true),
+            CampaignRule::NotFromDirect => WrittenCampaignRule::Named(NamedCampaignRule::NotFromDirect),
+        }
+    }
+}
+
+impl From<WrittenCampaignRule> for CampaignRule {
+    fn from(written: WrittenCampaignRule) -> Self {
+        match written {
+            WrittenCampaignRule::Splits(false) => CampaignRule::Never,
+            WrittenCampaignRule::Splits(true) => CampaignRule::Always,
+            WrittenCampaignRule::Named(NamedCampaignRule::NotFromDirect) => CampaignRule::NotFromDirect,
+        }
+    }
 }
 
 impl SessionRule {
-    /// Whether an event at `time` starts a new session after `open`, `timeout` being in force.
-    #[inline]
-    fn splits(&self, open: &Open, time: i64, timeout: Option<i64>) -> bool {
-        timeout.is_some_and(|timeout| self.edge.splits(time - open.last, timeout))
-            || self.max_duration.is_some_and(|longest| time - open.start > longest)
-            || self.max_events.is_some_and(|most| open.events >= most)
+    /// The timeout, if no other rule splits.
+    fn only_timeout(&self) -> Option<i64> {
+        let others = self.max_duration.is_some()
+            || self.max_events.is_some()
+            || self.split_at_midnight
+            || self.split_on_campaign != CampaignRule::Never
+            || !self.split_on.is_empty();
+        self.timeout.filter(|_| !others)
     }
 }
 
@@ -75,47 +129,54 @@ impl Cuts {
     ///
     /// Where own session ids interleave, a copy of the visitor's events in the order of its sessions is appended to `columns`, so
     /// that every session is one contiguous range.
-    pub fn cut(&mut self, rule: &SessionRule, offsets: &[u32], columns: &mut Columns) {
+    pub fn cut(&mut self, cutter: &mut Cutter<'_>, offsets: &[u32], columns: &mut Columns) {
         self.first.clear();
         self.bounds.clear();
         self.first.push(0);
-        let mut labels = Labels::default();
+        let (rule, mut labels) = (cutter.rule(), Labels::default());
         for visitor in offsets.windows(2) {
             let (start, end) = (visitor[0] as usize, visitor[1] as usize);
-            if rule.own {
-                self.cut_own(rule, start, end, columns, &mut labels);
-            } else {
-                self.cut_by_time(rule, start, &columns.time[start..end]);
+            match rule.only_timeout() {
+                _ if rule.own => self.cut_own(cutter, start, end, columns, &mut labels),
+                Some(timeout) => self.cut_by_timeout(rule.edge, timeout, start, &columns.time[start..end]),
+                None => self.cut_by_rules(cutter, start, end, columns),
             }
             self.first.push(self.bounds.len() as u32);
         }
     }
 
-    fn cut_by_time(&mut self, rule: &SessionRule, start: usize, times: &[i64]) {
+    fn cut_by_timeout(&mut self, edge: TimeoutEdge, timeout: i64, start: usize, times: &[i64]) {
         self.bounds.push(start as u32);
-        let plain = rule.max_duration.is_none() && rule.max_events.is_none();
-        match rule.timeout.filter(|_| plain) {
-            Some(timeout) => {
-                let starts =
-                    times.windows(2).enumerate().filter(|(_, pair)| rule.edge.splits(pair[1] - pair[0], timeout));
-                self.bounds.extend(starts.map(|(at, _)| (start + at + 1) as u32));
-            }
-            None => {
-                let mut open = Open { label: 0, start: times[0], last: times[0], events: 1 };
-                for (at, &time) in times.iter().enumerate().skip(1) {
-                    if rule.splits(&open, time, rule.timeout) {
-                        self.bounds.push((start + at) as u32);
-                        open = Open { start: time, events: 0, ..open };
-                    }
-                    open = Open { last: time, events: open.events + 1, ..open };
-                }
-            }
-        }
+        let starts = times.windows(2).enumerate().filter(|(_, pair)| edge.splits(pair[1] - pair[0], timeout));
+        self.bounds.extend(starts.map(|(at, _)| (start + at + 1) as u32));
         self.bounds.push((start + times.len()) as u32);
     }
 
-    fn cut_own(&mut self, rule: &SessionRule, start: usize, end: usize, columns: &mut Columns, labels: &mut Labels) {
-        labels.label(rule, &columns.time[start..end], &columns.session[start..end]);
+    fn cut_by_rules(&mut self, cutter: &mut Cutter<'_>, start: usize, end: usize, columns: &Columns) {
+        self.bounds.push(start as u32);
+        let timeout = cutter.rule().timeout;
+        let mut open = Open::first(&cutter.seen(columns, start));
+        for at in start + 1..end {
+            let seen = cutter.seen(columns, at);
+            if cutter.splits(&open, &seen, timeout) {
+                self.bounds.push(at as u32);
+                open = open.next(&seen);
+            } else {
+                open.take(&seen);
+            }
+        }
+        self.bounds.push(end as u32);
+    }
+
+    fn cut_own(
+        &mut self,
+        cutter: &mut Cutter<'_>,
+        start: usize,
+        end: usize,
+        columns: &mut Columns,
+        labels: &mut Labels,
+    ) {
+        labels.label(cutter, start, end, columns);
         let base = if labels.of_event.is_sorted() {
             start
         } else {
@@ -136,86 +197,34 @@ impl Cuts {
 #[derive(Default)]
 struct Labels {
     of_event: Vec<u32>,
-    open: hashbrown::HashMap<u64, Open, foldhash::fast::RandomState>,
+    /// For each own id of the visitor its session as it stands, and the number of that.
+    open: hashbrown::HashMap<u64, (Open, u32), foldhash::fast::RandomState>,
 }
 
 impl Labels {
-    fn label(&mut self, rule: &SessionRule, times: &[i64], ids: &[u64]) {
+    /// Each id is cut as if its events were all: what happens in another tab splits nothing.
+    fn label(&mut self, cutter: &mut Cutter<'_>, start: usize, end: usize, columns: &Columns) {
         self.of_event.clear();
         self.open.clear();
-        let mut next = 0;
-        for (&time, &id) in times.iter().zip(ids) {
+        let rule = cutter.rule();
+        let mut count = 0;
+        let mut number = || {
+            count += 1;
+            count
+        };
+        for at in start..end {
+            let (id, seen) = (columns.session[at], cutter.seen(columns, at));
             let timeout = if id == 0 { rule.timeout.or(Some(rule.fallback)) } else { rule.timeout };
-            let known = self.open.get(&id).copied().filter(|open| !rule.splits(open, time, timeout));
-            let mut open = known.unwrap_or_else(|| {
-                next += 1;
-                Open { label: next, start: time, last: time, events: 0 }
-            });
-            open.last = time;
-            open.events += 1;
-            self.of_event.push(open.label);
-            self.open.insert(id, open);
+            let (open, label) = match self.open.get(&id).copied() {
+                None => (Open::first(&seen), number()),
+                Some((open, _)) if cutter.splits(&open, &seen, timeout) => (open.next(&seen), number()),
+                Some((mut open, label)) => {
+                    open.take(&seen);
+                    (open, label)
+                }
+            };
+            self.of_event.push(label);
+            self.open.insert(id, (open, label));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RULE: SessionRule = SessionRule {
-        timeout: Some(30),
-        edge: TimeoutEdge::Exceeds,
-        max_duration: None,
-        max_events: None,
-        own: false,
-        fallback: 30,
-    };
-
-    /// The times of each session of one visitor.
-    fn cut(rule: &SessionRule, times: &[i64], ids: &[u64]) -> Vec<Vec<i64>> {
-        let mut columns = Columns { time: times.to_vec(), session: ids.to_vec(), ..Columns::default() };
-        let mut cuts = Cuts::default();
-        cuts.cut(rule, &[0, times.len() as u32], &mut columns);
-        assert_eq!(cuts.first, [0, cuts.bounds.len() as u32]);
-        assert_eq!(columns.time[..times.len()], *times, "the visitor's own order stays");
-        cuts.bounds.windows(2).map(|b| columns.time[b[0] as usize..b[1] as usize].to_vec()).collect()
-    }
-
-    #[test]
-    fn a_gap_must_exceed_or_reach_the_timeout() {
-        assert_eq!(cut(&RULE, &[0, 30, 61], &[]), [vec![0, 30], vec![61]]);
-        let reaches = SessionRule { edge: TimeoutEdge::Reaches, ..RULE };
-        assert_eq!(cut(&reaches, &[0, 30, 59], &[]), [vec![0], vec![30, 59]]);
-        assert_eq!(cut(&RULE, &[5], &[]), [vec![5]]);
-    }
-
-    #[test]
-    fn timeout_zero_keeps_one_instant_together() {
-        let zero = SessionRule { timeout: Some(0), ..RULE };
-        assert_eq!(cut(&zero, &[1, 1, 2], &[]), [vec![1, 1], vec![2]]);
-    }
-
-    #[test]
-    fn length_and_number_of_events_split_too() {
-        let long = SessionRule { max_duration: Some(40), ..RULE };
-        assert_eq!(cut(&long, &[0, 20, 40, 60, 80], &[]), [vec![0, 20, 40], vec![60, 80]]);
-        let two = SessionRule { max_events: Some(2), ..RULE };
-        assert_eq!(cut(&two, &[0, 1, 2, 3, 4], &[]), [vec![0, 1], vec![2, 3], vec![4]]);
-    }
-
-    #[test]
-    fn own_sessions_may_interleave_and_need_no_timeout() {
-        let own = SessionRule { own: true, timeout: None, ..RULE };
-        assert_eq!(cut(&own, &[0, 500, 501], &[7, 7, 8]), [vec![0, 500], vec![501]]);
-        assert_eq!(cut(&own, &[0, 1, 2, 3], &[7, 8, 7, 9]), [vec![0, 2], vec![1], vec![3]]);
-        let split = SessionRule { own: true, ..RULE };
-        assert_eq!(cut(&split, &[0, 1, 50], &[7, 8, 7]), [vec![0], vec![1], vec![50]]);
-    }
-
-    #[test]
-    fn events_without_an_id_fall_back_to_the_timeout_among_themselves() {
-        let own = SessionRule { own: true, timeout: None, ..RULE };
-        assert_eq!(cut(&own, &[0, 10, 20, 60], &[0, 7, 0, 0]), [vec![0, 20], vec![10], vec![60]]);
     }
 }

@@ -6,13 +6,13 @@ use chrono_tz::Tz;
 
 use super::counts::FunnelCounts;
 use super::follow::{Follow, Work};
-use crate::analyses::periods::{Period, local};
+use crate::analyses::periods::Period;
 use crate::analyses::step::Hit;
 use crate::analyses::steps::Entry;
 use crate::counts::Counts;
 use crate::error::Result;
 use crate::ids::Code;
-use crate::journeys::{Journey, Visitor};
+use crate::journeys::{Journey, Visitor, local};
 
 /// How entries are told apart.
 pub struct Trend {
