@@ -220,6 +220,6 @@ impl Question for Abandonment {
             recover_within: self.recover_within.0,
             log_end: names.span.map_or(i64::MIN, |(_, last)| last),
         };
-        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
+        Ok(Box::new(Segmented::new(bound, &self.common, names, notes)?))
     }
 }

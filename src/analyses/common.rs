@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::facts::By;
 use super::like::Like;
 use super::named::NamedSteps;
-use super::step::nowhere;
+use super::step::{Pattern, nowhere, parse_pattern};
 use super::{Notes, select};
 use crate::error::{Error, Result, nearest};
 use crate::frame::Expression;
@@ -180,6 +180,9 @@ pub struct ScopeSpec {
     /// Only the journeys whose facts fulfil this SQL: columns of the log and the facts that `sessions` writes
     #[arg(long, value_name = "SQL")]
     pub journeys: Option<String>,
+    /// Only the journeys among whose nodes this pattern occurs: start >> /cart > !support* > (pay | order), 'a >[10m] b > end'
+    #[arg(long, value_name = "PATTERN")]
+    pub matching: Option<String>,
     /// Only the events that fulfil this SQL: journeys are made of what is left. A flag of the input for a single question
     #[arg(skip)]
     #[serde(rename = "where")]
@@ -278,6 +281,12 @@ impl CommonSpec {
             hide: self.nodes.hide.clone(),
             grain: self.scope.grain,
             by: self.scope.by.clone(),
+            matching: self
+                .scope
+                .matching
+                .as_deref()
+                .map(|text| parse_matching(text, &NamedSteps::default()))
+                .transpose()?,
             journeys: sql(&self.scope.journeys).map_err(|error| error.within("--journeys"))?,
             only: sql(&self.scope.only).map_err(|error| error.within("where"))?,
             steps: NamedSteps::default(),
@@ -341,6 +350,8 @@ pub struct Common {
     pub by: Vec<String>,
     /// Only these journeys are looked at.
     pub journeys: Option<Expression>,
+    /// Only journeys in which it occurs are looked at.
+    pub(crate) matching: Option<Pattern>,
     /// Only these events are looked at.
     pub only: Option<Expression>,
     /// The steps that the job has named.
@@ -351,12 +362,25 @@ pub struct Common {
     pub like: Option<Like>,
 }
 
+fn parse_matching(text: &str, named: &NamedSteps) -> Result<Pattern> {
+    parse_pattern(text, named).map_err(|error| error.within("--matching"))
+}
+
 impl Common {
+    /// The same where a job has named steps.
+    pub fn with_steps(self, named: &NamedSteps) -> Result<Common> {
+        let matching = self.matching.as_ref().map(|pattern| parse_matching(&pattern.to_string(), named)).transpose()?;
+        Ok(Common { matching, steps: named.clone(), ..self })
+    }
+
     /// What must be read to break the question down and to choose its events and journeys.
     pub fn scope_needs(&self) -> Needs {
         let mut needs = By::needs(&self.by);
         if let Some(expression) = &self.journeys {
             needs.add(select::needs(expression));
+        }
+        if let Some(pattern) = &self.matching {
+            pattern.needs(&self.nodes, &mut needs);
         }
         if let Some(expression) = &self.only {
             let only = Condition::sql(expression);
@@ -377,8 +401,14 @@ impl Common {
     pub fn choice_rules(&self) -> Map<String, Value> {
         let choices = [("where", &self.only), ("journeys", &self.journeys)];
         let rule = |(name, sql): (&str, &Option<Expression>)| Some((name.to_owned(), json!(sql.as_ref()?.text())));
-        let like = self.like.iter().flat_map(|like| like.rules(self.question));
-        choices.into_iter().filter_map(rule).chain(like).collect()
+        let mut rules: Map<String, Value> = choices.into_iter().filter_map(rule).collect();
+        if let Some(pattern) = &self.matching {
+            rules.insert("matching".into(), json!(pattern.to_string()));
+            // It is about nodes, whatever the question is about.
+            rules.extend(self.node_rules());
+        }
+        rules.extend(self.like.iter().flat_map(|like| like.rules(self.question)));
+        rules
     }
 
     /// The session rules as they are printed.

@@ -96,7 +96,7 @@ impl Question for Conversion {
             view: self.scope.view(names, notes)?,
             goals: steps.iter().map(ToString::to_string).collect(),
         };
-        Ok(Box::new(Segmented::new(bound, common, names)?))
+        Ok(Box::new(Segmented::new(bound, common, names, notes)?))
     }
 }
 

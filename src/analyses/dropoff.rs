@@ -141,7 +141,7 @@ impl Question for DropOff {
             next: self.next,
             rank: self.rank,
         };
-        Ok(Box::new(Segmented::new(bound, common, names)?))
+        Ok(Box::new(Segmented::new(bound, common, names, notes)?))
     }
 }
 

@@ -112,7 +112,7 @@ impl Question for Flow {
             start: self.start.as_ref().map(|start| start_code(start, nodes, notes)),
             view,
         };
-        Ok(Box::new(Segmented::new(flow, &self.scope.common, names)?))
+        Ok(Box::new(Segmented::new(flow, &self.scope.common, names, notes)?))
     }
 }
 

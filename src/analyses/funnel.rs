@@ -479,7 +479,16 @@ impl Question for Funnel {
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
         let visitors = self.shown.visitors.is_some().then(|| {
             let best = self.options.count == Count::Visitors && unit != Unit::Visitor;
-            VisitorRows::new(Arc::clone(&follow), unit, best, steps.clone(), &self.options.hold, &self.common, names)
+            VisitorRows::new(
+                Arc::clone(&follow),
+                unit,
+                best,
+                steps.clone(),
+                &self.options.hold,
+                &self.common,
+                names,
+                notes,
+            )
         });
         let last = self.touch == Touch::Last;
         let visitors = visitors.map(|rows| rows.map(|rows| if last { rows.by_last() } else { rows }));
@@ -506,7 +515,7 @@ impl Question for Funnel {
             open_after,
             asked: mature.map(|_| entered),
         };
-        let by = Segmented::new(bound, &self.common, names)?;
+        let by = Segmented::new(bound, &self.common, names, notes)?;
         Ok(Box::new(if self.touch == Touch::Last { by.by_last() } else { by }))
     }
 }

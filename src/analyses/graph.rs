@@ -81,7 +81,7 @@ impl Question for Graph {
             nodes,
             min_count: self.min_count,
         };
-        Ok(Box::new(Segmented::new(graph, &self.scope.common, names)?))
+        Ok(Box::new(Segmented::new(graph, &self.scope.common, names, notes)?))
     }
 }
 

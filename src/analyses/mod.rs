@@ -35,6 +35,7 @@ mod next;
 mod overview;
 mod parts;
 pub mod paths;
+mod pattern;
 mod periods;
 pub mod rows;
 mod segment;

@@ -1,5 +1,6 @@
 //! Whole paths: which ways journeys take from their first node to their last, and where they are at each position.
 
+mod matches;
 mod matrix;
 mod report;
 mod taken;
@@ -8,19 +9,23 @@ mod top;
 #[cfg(test)]
 mod tests;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::ValueHint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
+use super::pattern::{self, Which};
+use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Rows, Segmented, SegmentedReport, Spec};
 use crate::counts::Grid;
 use crate::error::{Error, Result};
 use crate::journeys::{Journey, Names, Needs, Shows, Unit, View, Visitor};
 use crate::spill::Spill;
 use crate::units::Top;
+use matches::{BoundMatches, MatchCounts, Matches};
 use matrix::{BoundMatrix, Matrix};
-pub use report::{Cell, Column, Hidden, PathRow, PathsReport};
+pub use report::{Cell, Column, Hidden, MatchReport, PathRow, PathsReport};
 use taken::Taken;
 use top::TopPaths;
 
@@ -32,6 +37,17 @@ pub struct PathsSpec {
     /// How many paths are shown, or `all`; the rest are counted [default: 20]
     #[arg(long, value_name = "N")]
     pub top: Option<Top>,
+    /// Only the paths in which this pattern occurs, and how many journeys have it: start >> /cart > !support* > (pay | order),
+    /// 'a >[10m] b > end'
+    #[arg(long, value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Which occurrences of the pattern are written to --matches-out [default: first]
+    #[arg(long, value_name = "WHICH")]
+    pub occurrence: Option<Which>,
+    /// Also write a row for each occurrence of the pattern to this file (.csv, .jsonl or .parquet; in a job a name inside of the output
+    /// folder): whose it is, its nodes, where and when they are, and the nodes before and after
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub matches_out: Option<PathBuf>,
     /// Show the step matrix too: the share of journeys at each node by position
     #[arg(long)]
     pub matrix: bool,
@@ -58,6 +74,7 @@ impl Spec for PathsSpec {
 clickpath paths sample-data/shop.csv.gz
 clickpath paths sample-data/shop.csv.gz --top 5 --by platform
 clickpath paths sample-data/shop.csv.gz --matrix --depth 4 --table matrix
+clickpath paths sample-data/shop.csv.gz --pattern 'add_to_cart > !purchase* > end' --top 5
 clickpath paths sample-data/shop.csv.gz --around purchase --before 3 --after 2 --table matrix";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
@@ -68,7 +85,8 @@ clickpath paths sample-data/shop.csv.gz --around purchase --before 3 --after 2 -
             return Err(Error::question(format!("a step matrix cannot be aligned at the hidden node {around:?}"))
                 .hint("take it out of --around or out of --hide"));
         }
-        Ok(Box::new(Paths { scope: PathScope::new(common), top, matrix }))
+        let matches = Matches::new(&self, &common)?;
+        Ok(Box::new(Paths { scope: PathScope::new(common), top, matches, matrix }))
     }
 }
 
@@ -114,6 +132,7 @@ fn within(flag: &str, positions: u32, least: u32) -> Result<u32> {
 struct Paths {
     scope: PathScope,
     top: Top,
+    matches: Option<Matches>,
     matrix: Option<Matrix>,
 }
 
@@ -125,21 +144,31 @@ impl Question for Paths {
     fn rules(&self) -> Map<String, Value> {
         let mut rules = self.scope.rules();
         rules.insert("top".into(), json!(self.top));
+        rules.extend(self.matches.as_ref().map(Matches::rules).unwrap_or_default());
         rules.extend(self.matrix.as_ref().map(Matrix::rules).unwrap_or_default());
         rules
     }
 
     fn needs(&self) -> Needs {
-        self.scope.needs()
+        let mut needs = self.scope.needs();
+        if let Some(matches) = &self.matches {
+            needs.add(matches.needs(&self.scope.common.nodes));
+        }
+        needs
+    }
+
+    fn rows_file(&self) -> Option<&Path> {
+        self.matches.as_ref()?.out.as_deref()
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes);
         let matrix = self.matrix.as_ref().map(|matrix| BoundMatrix::new(matrix, nodes, notes)).transpose()?;
+        let matches = self.matches.as_ref().map(|matches| BoundMatches::new(matches, &self.scope, names, notes));
         let (grain, unit, nodes) = (self.scope.grain, self.scope.unit(names, notes)?, nodes.len());
-        let paths = BoundPaths { grain, unit, view, nodes, top: self.top, matrix };
-        Ok(Box::new(Segmented::new(paths, &self.scope.common, names)?))
+        let paths = BoundPaths { grain, unit, view, nodes, top: self.top, matches: matches.transpose()?, matrix };
+        Ok(Box::new(Segmented::new(paths, &self.scope.common, names, notes)?))
     }
 }
 
@@ -151,7 +180,16 @@ struct BoundPaths {
     /// How many codes of nodes there are.
     nodes: usize,
     top: Top,
+    /// Only paths with these take part.
+    matches: Option<BoundMatches>,
     matrix: Option<BoundMatrix>,
+}
+
+/// One thread's scratch.
+#[derive(Default)]
+struct Work {
+    shows: Shows,
+    pattern: pattern::Work,
 }
 
 #[derive(Clone)]
@@ -160,6 +198,8 @@ struct PathCounts {
     journeys: u64,
     /// Journeys without a node, which have no path.
     empty: u64,
+    /// Those in which the pattern occurs.
+    matches: MatchCounts,
     /// Journeys that have a place in the matrix.
     aligned: u64,
     /// By [`BoundMatrix::cell`].
@@ -167,7 +207,7 @@ struct PathCounts {
 }
 
 impl Analysis for BoundPaths {
-    type Work = Shows;
+    type Work = Work;
     type Partial = PathCounts;
     type Report = PathsReport;
 
@@ -177,13 +217,19 @@ impl Analysis for BoundPaths {
 
     fn empty(&self) -> PathCounts {
         let cells = Grid::new(self.matrix.as_ref().map_or(0, BoundMatrix::cells));
-        PathCounts { paths: Taken::new(self.nodes), journeys: 0, empty: 0, aligned: 0, cells }
+        let matches = MatchCounts::default();
+        PathCounts { paths: Taken::new(self.nodes), journeys: 0, empty: 0, matches, aligned: 0, cells }
     }
 
-    fn observe(&self, room: &mut Shows, counts: &mut PathCounts, visitor: Visitor<'_>) {
+    fn rows(&self) -> Option<&dyn Rows> {
+        self.matches.as_ref()?.rows()
+    }
+
+    fn observe(&self, work: &mut Work, counts: &mut PathCounts, visitor: Visitor<'_>) {
         counts.paths.next_visitor();
+        counts.matches.next_visitor();
         for journey in visitor.journeys(self.unit) {
-            self.count(room, counts, journey);
+            self.count(work, counts, journey);
         }
     }
 
@@ -191,6 +237,7 @@ impl Analysis for BoundPaths {
         into.paths.merge(from.paths);
         into.journeys += from.journeys;
         into.empty += from.empty;
+        into.matches.merge(from.matches);
         into.aligned += from.aligned;
         into.cells.merge(from.cells);
     }
@@ -203,23 +250,31 @@ impl Analysis for BoundPaths {
         let matrix =
             self.matrix.as_ref().map(|matrix| matrix.columns(counts.cells, counts.aligned, names)).transpose()?;
         let PathCounts { journeys, empty, .. } = counts;
-        Ok(PathsReport { grain: self.grain, paths, journeys, empty, hidden, matrix })
+        let matches = self.matches.as_ref().map(|matches| matches.report(counts.matches)).transpose()?;
+        Ok(PathsReport { grain: self.grain, paths, journeys, empty, hidden, matches, matrix })
     }
 
     fn bytes(&self, counts: &PathCounts) -> usize {
-        counts.paths.bytes() + counts.cells.bytes()
+        counts.paths.bytes() + counts.cells.bytes() + counts.matches.bytes()
     }
 
     fn relieve(&self, counts: &mut PathCounts, spill: &Arc<Spill>) -> Result<()> {
         counts.paths.relieve(spill)?;
+        counts.matches.relieve(spill)?;
         counts.cells.relieve(spill)
     }
 }
 
 impl BoundPaths {
-    fn count(&self, room: &mut Shows, counts: &mut PathCounts, journey: Journey<'_>) {
-        let path = self.view.look(journey, room).nodes;
+    fn count(&self, work: &mut Work, counts: &mut PathCounts, journey: Journey<'_>) {
+        let shown = self.view.look(journey, &mut work.shows);
+        let path = shown.nodes;
         counts.journeys += 1;
+        if let Some(matches) = &self.matches
+            && !matches.count(journey, shown, &mut work.pattern, &mut counts.matches)
+        {
+            return;
+        }
         if let Some(matrix) = &self.matrix {
             counts.aligned += u64::from(matrix.count(path, &mut counts.cells));
         }

@@ -153,7 +153,7 @@ impl Question for JourneyRows {
         }
         Ok(Box::new(BoundRows {
             table: JourneyTable::new(&self.columns, common, view, names)?,
-            selection: Selection::new(common, unit, names)?,
+            selection: Selection::new(common, unit, names, notes)?,
             title: format!("Rows of {}", self.scope.grain.journeys()),
             unit,
         }))

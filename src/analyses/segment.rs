@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::facts::{By, Facts};
 use super::select::{Chosen, Selection};
-use super::{Analysis, Common, Rows};
+use super::{Analysis, Common, Notes, Rows};
 use crate::error::Result;
 use crate::ids::Code;
 use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
@@ -30,12 +30,12 @@ pub struct Segmented<A> {
 
 impl<A: Analysis> Segmented<A> {
     /// With no `by` this is `inner` alone.
-    pub fn new(inner: A, common: &Common, names: &Names) -> Result<Self> {
+    pub fn new(inner: A, common: &Common, names: &Names, notes: &mut Notes) -> Result<Self> {
         if inner.unit() == Unit::Visitor {
             By::refuse_session_facts(&common.by)?;
         }
         let by = common.by.iter().map(|name| By::new(name, names)).collect::<Result<_>>()?;
-        let selection = Selection::new(common, inner.unit(), names)?;
+        let selection = Selection::new(common, inner.unit(), names, notes)?;
         Ok(Segmented { inner, by, facts: Facts::new(&common.conventions, names), selection })
     }
 

@@ -4,6 +4,7 @@ mod hit;
 mod hop;
 mod long;
 mod parse;
+mod pattern;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,8 @@ use std::fmt;
 pub use hit::Hit;
 pub use hop::{Hop, HopKind};
 pub use long::StepsSpec;
-pub use parse::{is_bare_name, parse, parse_part};
+pub use parse::{is_bare_name, parse, parse_part, parse_pattern};
+pub use pattern::{Pattern, Spot, Test};
 
 use super::Notes;
 use super::named::NamedSteps;
@@ -54,6 +56,8 @@ enum What {
     Page(String),
     /// Events whose node by the question's node rule has this name.
     Node(String),
+    /// What a pattern calls so: events of this name, page views whose page fits it as a glob, and whatever has a node of this name.
+    Place(String),
     /// Every event.
     Every,
 }
@@ -127,7 +131,7 @@ impl Step {
 
     /// Whether it asks for the node of an event.
     pub fn asks_for_nodes(&self) -> bool {
-        self.slots().iter().flat_map(|slot| &slot.alternatives).any(|one| matches!(one.what, What::Node(_)))
+        self.slots().iter().flat_map(|slot| &slot.alternatives).any(|one| matches!(one.what, What::Node(_) | What::Place(_)))
     }
 
     /// Whether the same events fit it, whatever it is called.
@@ -146,7 +150,7 @@ impl Step {
                     // Events tell which of the pages were viewed, where there are events.
                     (needs.scan.event, needs.scan.page, needs.scan.page_required) = (true, true, true);
                 }
-                What::Node(_) => needs.add(Needs::of_nodes(nodes)),
+                What::Node(_) | What::Place(_) => needs.add(Needs::of_nodes(nodes)),
                 What::Every => {}
             }
             for condition in &alternative.conditions {
@@ -350,20 +354,36 @@ impl Tables {
                 }
             }
             What::Page(pattern) => {
-                self.by_page.resize(names.pages.len(), 0);
-                let glob = glob(pattern)?.compile_matcher();
-                let mut found = false;
-                for (code, page) in names.pages.iter().filter(|(_, page)| glob.is_match(page)) {
-                    debug_assert!(!page.is_empty());
-                    self.by_page[code as usize] |= bit;
-                    found = true;
-                }
-                if !found {
+                if !self.set_pages(pattern, bit, names)? {
                     notes.warn(nowhere("page", pattern, names.pages.iter()));
+                }
+            }
+            What::Place(name) => {
+                let known = names.node_names(nodes);
+                self.by_node.resize(known.len(), 0);
+                let (event, node) = (names.events.code(name), known.code(name));
+                event.into_iter().for_each(|code| self.by_event[code as usize] |= bit);
+                node.into_iter().for_each(|code| self.by_node[code as usize] |= bit);
+                let viewed = name.starts_with('/') && self.set_pages(name, bit, names)?;
+                if event.is_none() && node.is_none() && !viewed {
+                    notes.warn(nowhere("node", name, known.iter()));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the log has a page that fits the glob.
+    fn set_pages(&mut self, pattern: &str, bit: u64, names: &Names) -> Result<bool> {
+        self.by_page.resize(names.pages.len(), 0);
+        let glob = glob(pattern)?.compile_matcher();
+        let mut found = false;
+        for (code, page) in names.pages.iter().filter(|(_, page)| glob.is_match(page)) {
+            debug_assert!(!page.is_empty());
+            self.by_page[code as usize] |= bit;
+            found = true;
+        }
+        Ok(found)
     }
 }
 

@@ -179,7 +179,7 @@ impl Question for Summary {
             page_role,
             parts: matcher.by_event_alone().is_none().then_some(matcher),
         };
-        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
+        Ok(Box::new(Segmented::new(bound, &self.common, names, notes)?))
     }
 }
 

@@ -209,7 +209,8 @@ fn is_number(by: &By) -> bool {
     matches!(by.lender, Lender::Fact(Fact::SessionNumber | Fact::Hour))
 }
 
-const UTC: &str = "UTC";
+/// The zone of times.
+pub const UTC: &str = "UTC";
 
 /// The type of times.
 pub fn timestamp() -> DataType {
@@ -221,7 +222,8 @@ pub fn times<T: Into<Option<i64>>>(micros: impl Iterator<Item = T>) -> Timestamp
     micros.map(Into::into).collect::<TimestampMicrosecondArray>().with_timezone(UTC)
 }
 
-fn item(data_type: DataType) -> Field {
+/// The field of the elements of a list.
+pub fn item(data_type: DataType) -> Field {
     Field::new("item", data_type, false)
 }
 

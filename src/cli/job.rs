@@ -387,8 +387,8 @@ fn question(kind: &Kind, mut entry: toml::Table, defaults: &Defaults) -> Result<
     let mut own = (kind.fields)();
     own.extend(kind.rate.map(|_| "fail_under".to_owned()));
     check_keys(&entry, own)?;
-    let mut common = defaults.common.take_from(&mut entry)?.resolve_for(kind.name, defaults.own_sessions)?;
-    common.steps = defaults.steps.clone();
+    let common = defaults.common.take_from(&mut entry)?.resolve_for(kind.name, defaults.own_sessions)?;
+    let common = common.with_steps(&defaults.steps)?;
     let question = (kind.from_table)(entry, common)?;
     floor.map_or(Ok(()), |_| question.check_floor())?;
     Ok((question, floor))

@@ -12,7 +12,7 @@ use crate::analyses::segment::columns_apart;
 use crate::analyses::select::{ROWS, Selection};
 use crate::analyses::step::Hit;
 use crate::analyses::table::{field_of_values, times, timestamp, values};
-use crate::analyses::{Common, Rows};
+use crate::analyses::{Common, Notes, Rows};
 use crate::error::{Error, Result};
 use crate::ids::Code;
 use crate::journeys::{Journey, Journeys, Names, Unit, Visitor};
@@ -54,13 +54,14 @@ impl VisitorRows {
         hold: &[String],
         common: &Common,
         names: &Names,
+        notes: &mut Notes,
     ) -> Result<VisitorRows> {
         let by = common.by.iter().map(|name| By::new(name, names)).collect::<Result<Vec<_>>>()?;
         let held = |name: &String| Ok(By { name: name.clone(), lender: Lender::First(names.dimension(name)?) });
         let held = hold.iter().map(held).collect::<Result<Vec<_>>>()?;
         let schema = schema(unit, steps.len(), &by, &held);
         let facts = Facts::new(&common.conventions, names);
-        let selection = Selection::new(common, unit, names)?;
+        let selection = Selection::new(common, unit, names, notes)?;
         Ok(VisitorRows { follow, unit, best, steps, by, held, facts, selection, schema })
     }
 

@@ -234,6 +234,7 @@ fn titles_and_tables_say_the_same_as_json() {
         journeys: 8,
         empty: 1,
         hidden: Hidden { paths: 3, count: 5 },
+        matches: None,
         matrix: Some(vec![column]),
     };
     assert_eq!(report.title(), "Paths: the 1 most frequent of 4 in 8 sessions; 1 of these have no node");

@@ -174,7 +174,7 @@ fn text(whats: &[What], sql: Option<&str>) -> String {
     let names: Vec<String> = whats
         .iter()
         .map(|what| match what {
-            What::Name(event) => name(event),
+            What::Name(event) | What::Place(event) => name(event),
             What::Page(pattern) => pattern.clone(),
             What::Node(node) => format!("node({})", name(node)),
             What::Every => String::new(),

@@ -11,7 +11,11 @@
 //! ```
 //! Names with blanks or signs are quoted, with `'` or `"`. A bare name may stand for a step that the job has named.
 
+mod pattern;
+
 use std::collections::BTreeSet;
+
+pub use pattern::parse_pattern;
 
 use super::{Alternative, Hop, HopKind, NamedSteps, Step, What};
 use crate::error::{Error, Result};
@@ -20,7 +24,7 @@ use crate::units::Span;
 
 /// Reads a whole funnel: steps, and the hop into each step but the first. A bare name that is one of `named` stands for its definition.
 pub fn parse(text: &str, named: &NamedSteps) -> Result<(Vec<Step>, Vec<Hop>)> {
-    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
+    let mut parser = Parser::new(text, named);
     let mut steps = vec![parser.step()?];
     let mut hops = Vec::new();
     while !parser.rest().is_empty() {
@@ -37,7 +41,7 @@ pub fn parse_part(field: &str, text: &str, named: &NamedSteps) -> Result<Step> {
     if is_name_with_blanks(text) {
         return Ok(Step::of_names(text, std::iter::once(text.to_owned())));
     }
-    let mut parser = Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new() };
+    let mut parser = Parser::new(text, named);
     let step = parser.step()?;
     let rest = parser.rest();
     if rest.is_empty() {
@@ -70,12 +74,20 @@ struct Parser<'a> {
     inside: Vec<&'a str>,
     /// The named steps of the step being read.
     used: BTreeSet<String>,
+    /// Whether names are those of nodes too, as in patterns.
+    of_nodes: bool,
+    /// Whether a star at the end of a bare name is not part of it: `!a*`.
+    starred: bool,
 }
 
 /// Signs that end a bare name.
 pub const SIGNS: &[char] = &['>', '|', '(', ')', '{', '}', '?', '&', ',', '=', '<', '!', '\'', '"'];
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str, named: &'a NamedSteps) -> Parser<'a> {
+        Parser { text, at: 0, named, inside: Vec::new(), used: BTreeSet::new(), of_nodes: false, starred: false }
+    }
+
     fn rest(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let trimmed = rest.trim_start();
@@ -191,11 +203,14 @@ impl<'a> Parser<'a> {
                 return Err(Error::question(format!("in the steps {:?}: first(…) is a whole step", self.text))
                     .hint("put the alternatives into it: first(signup | register)"));
             }
+            _ if self.of_nodes => What::Place(name),
             page if page.starts_with('/') => What::Page(name),
             _ => What::Name(name),
         };
-        if let What::Page(pattern) = &what {
-            glob(pattern)?;
+        match &what {
+            What::Page(pattern) => drop(glob(pattern)?),
+            What::Place(name) if name.starts_with('/') => drop(glob(name)?),
+            _ => {}
         }
         Ok(vec![Alternative { what, conditions: self.conditions()? }])
     }
@@ -207,7 +222,7 @@ impl<'a> Parser<'a> {
             return Err(Error::question(format!("it is made of itself: {}", inside.join(" > ")))
                 .hint(format!("if an event is meant that has the same name, quote it: '{name}'")));
         }
-        let mut parser = Parser { text: definition, at: 0, named: self.named, inside, used: BTreeSet::new() };
+        let mut parser = Parser { inside, of_nodes: self.of_nodes, ..Parser::new(definition, self.named) };
         let step = parser.step().and_then(|step| {
             step.alone("a named step")?;
             let wanted = || {
@@ -280,6 +295,11 @@ impl<'a> Parser<'a> {
             }
             _ => {
                 let end = rest.find(|c: char| c.is_whitespace() || SIGNS.contains(&c)).unwrap_or(rest.len());
+                // `a->b` is two nodes.
+                let arrow = self.of_nodes && rest[..end].ends_with('-') && rest[end..].starts_with('>');
+                let end = if arrow { end - 1 } else { end };
+                let star = self.starred && !rest.starts_with('/') && rest[..end].ends_with('*');
+                let end = if star { end - 1 } else { end };
                 (&rest[..end], end)
             }
         };
