@@ -477,20 +477,12 @@ impl Question for Funnel {
         follow.find_short_way();
         let follow = Arc::new(follow);
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
+        let (best, last) = (self.options.count == Count::Visitors && unit != Unit::Visitor, self.touch == Touch::Last);
         let visitors = self.shown.visitors.is_some().then(|| {
-            let best = self.options.count == Count::Visitors && unit != Unit::Visitor;
-            VisitorRows::new(
-                Arc::clone(&follow),
-                unit,
-                best,
-                steps.clone(),
-                &self.options.hold,
-                &self.common,
-                names,
-                notes,
-            )
+            let hold = &self.options.hold;
+            VisitorRows::new(Arc::clone(&follow), unit, steps.clone(), hold, &self.common, names, notes)
         });
-        let last = self.touch == Touch::Last;
+        let visitors = visitors.map(|rows| rows.map(|rows| rows.by_best(best)));
         let visitors = visitors.map(|rows| rows.map(|rows| if last { rows.by_last() } else { rows }));
         let scope = || PathScope { grain: self.grain, common: self.common.clone() };
         let dropped_next =

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::pattern::{self, Which};
+use super::step::parse_pattern;
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Rows, Segmented, SegmentedReport, Spec};
 use crate::counts::Grid;
 use crate::error::{Error, Result};
@@ -41,7 +42,8 @@ pub struct PathsSpec {
     /// 'a >[10m] b > end'
     #[arg(long, value_name = "PATTERN")]
     pub pattern: Option<String>,
-    /// Which occurrences of the pattern are written to --matches-out [default: first]
+    /// Which occurrences of a pattern the matrix is aligned at, and which are written to --matches-out: with `every` a journey counts
+    /// once for each in the matrix [default: first]
     #[arg(long, value_name = "WHICH")]
     pub occurrence: Option<Which>,
     /// Also write a row for each occurrence of the pattern to this file (.csv, .jsonl or .parquet; in a job a name inside of the output
@@ -54,8 +56,9 @@ pub struct PathsSpec {
     /// How many positions the step matrix has, at most 50 [default: 10]
     #[arg(long, value_name = "N")]
     pub depth: Option<u32>,
-    /// Align the step matrix at the first place of this node; journeys without it take no part in the matrix
-    #[arg(long, value_name = "NODE")]
+    /// Align the step matrix at the first node of this pattern, a node by itself most often; journeys without it take no part in the
+    /// matrix
+    #[arg(long, value_name = "PATTERN")]
     pub around: Option<String>,
     /// Positions before the node of --around, at most 50 [default: 5]
     #[arg(long, value_name = "N")]
@@ -78,10 +81,8 @@ clickpath paths sample-data/shop.csv.gz --pattern 'add_to_cart > !purchase* > en
 clickpath paths sample-data/shop.csv.gz --around purchase --before 3 --after 2 --table matrix";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
-        let (top, matrix) = (self.top.unwrap_or(Top::TWENTY), self.matrix()?);
-        let around =
-            matrix.as_ref().and_then(Matrix::around).filter(|node| common.hide.iter().any(|name| name == node));
-        if let Some(around) = around {
+        let (top, matrix) = (self.top.unwrap_or(Top::TWENTY), self.matrix(&common)?);
+        if let Some(around) = self.around.as_ref().filter(|around| common.hide.contains(around)) {
             return Err(Error::question(format!("a step matrix cannot be aligned at the hidden node {around:?}"))
                 .hint("take it out of --around or out of --hide"));
         }
@@ -95,12 +96,12 @@ impl PathsSpec {
     const WIDEST: u32 = 50;
 
     /// The step matrix, if one is wanted. A flag that would do nothing is refused.
-    fn matrix(&self) -> Result<Option<Matrix>> {
+    fn matrix(&self, common: &Common) -> Result<Option<Matrix>> {
         let refused = |flag: &str, wanted: &str| {
             Err(Error::question(format!("--{flag} says nothing without --{wanted}"))
                 .hint(format!("add --{wanted}, or leave --{flag} out")))
         };
-        let Some(node) = &self.around else {
+        let Some(around) = &self.around else {
             return match (self.before, self.after, self.depth) {
                 (Some(_), ..) => refused("before", "around"),
                 (_, Some(_), _) => refused("after", "around"),
@@ -115,7 +116,8 @@ impl PathsSpec {
         }
         let before = within("before", self.before.unwrap_or(5), 0)?;
         let after = within("after", self.after.unwrap_or(5), 0)?;
-        Ok(Some(Matrix::Around { node: node.clone(), before, after }))
+        let pattern = parse_pattern(around, &common.steps).map_err(|error| error.within("--around"))?;
+        Ok(Some(Matrix::Around { pattern, which: self.occurrence.unwrap_or_default(), before, after }))
     }
 }
 
@@ -154,6 +156,9 @@ impl Question for Paths {
         if let Some(matches) = &self.matches {
             needs.add(matches.needs(&self.scope.common.nodes));
         }
+        if let Some(matrix) = &self.matrix {
+            needs.add(matrix.needs(&self.scope.common.nodes));
+        }
         needs
     }
 
@@ -164,11 +169,20 @@ impl Question for Paths {
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes);
-        let matrix = self.matrix.as_ref().map(|matrix| BoundMatrix::new(matrix, nodes, notes)).transpose()?;
+        let common = &self.scope.common;
+        let matrix = self.matrix.as_ref().map(|matrix| BoundMatrix::new(matrix, common, names, nodes, notes));
         let matches = self.matches.as_ref().map(|matches| BoundMatches::new(matches, &self.scope, names, notes));
         let (grain, unit, nodes) = (self.scope.grain, self.scope.unit(names, notes)?, nodes.len());
-        let paths = BoundPaths { grain, unit, view, nodes, top: self.top, matches: matches.transpose()?, matrix };
-        Ok(Box::new(Segmented::new(paths, &self.scope.common, names, notes)?))
+        let paths = BoundPaths {
+            grain,
+            unit,
+            view,
+            nodes,
+            top: self.top,
+            matches: matches.transpose()?,
+            matrix: matrix.transpose()?,
+        };
+        Ok(Box::new(Segmented::new(paths, common, names, notes)?))
     }
 }
 
@@ -200,7 +214,7 @@ struct PathCounts {
     empty: u64,
     /// Those in which the pattern occurs.
     matches: MatchCounts,
-    /// Journeys that have a place in the matrix.
+    /// Journeys that have a place in the matrix, each as often as it has one.
     aligned: u64,
     /// By [`BoundMatrix::cell`].
     cells: Grid<u64>,
@@ -276,7 +290,7 @@ impl BoundPaths {
             return;
         }
         if let Some(matrix) = &self.matrix {
-            counts.aligned += u64::from(matrix.count(path, &mut counts.cells));
+            counts.aligned += matrix.count(journey, shown, &mut work.pattern, &mut counts.cells);
         }
         if path.is_empty() {
             counts.empty += 1;

@@ -49,7 +49,6 @@ impl VisitorRows {
     pub fn new(
         follow: Arc<Follow>,
         unit: Unit,
-        best: bool,
         steps: Vec<String>,
         hold: &[String],
         common: &Common,
@@ -62,7 +61,12 @@ impl VisitorRows {
         let schema = schema(unit, steps.len(), &by, &held);
         let facts = Facts::new(&common.conventions, names);
         let selection = Selection::new(common, unit, names, notes)?;
-        Ok(VisitorRows { follow, unit, best, steps, by, held, facts, selection, schema })
+        Ok(VisitorRows { follow, unit, best: false, steps, by, held, facts, selection, schema })
+    }
+
+    /// The same, and if `best` a visitor counts once, by the best attempt of all sessions.
+    pub fn by_best(self, best: bool) -> VisitorRows {
+        VisitorRows { best, ..self }
     }
 
     /// The same by the last values of dimensions, not by the first.

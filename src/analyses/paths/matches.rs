@@ -41,7 +41,7 @@ impl Matches {
         };
         match (&spec.pattern, &spec.matches_out, spec.occurrence) {
             (None, Some(_), _) => return refused("matches-out", "pattern"),
-            (_, None, Some(_)) => return refused("occurrence", "matches-out"),
+            (_, None, Some(_)) if spec.around.is_none() => return refused("occurrence", "matches-out"),
             (_, Some(file), _) => drop(find_for_rows(file).map_err(|error| error.within("--matches-out"))?),
             _ => {}
         }
@@ -173,7 +173,7 @@ impl MatchRows {
         names: &Names,
         notes: &mut Notes,
     ) -> Result<MatchRows> {
-        let unit = scope.unit(names)?;
+        let unit = scope.unit(names, notes)?;
         let view = scope.view(names, notes)?;
         let selection = Selection::new(&scope.common, unit, names, notes)?;
         Ok(MatchRows { pattern, which, view, unit, selection, schema: schema(unit) })

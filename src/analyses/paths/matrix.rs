@@ -5,12 +5,14 @@ use std::cmp::Reverse;
 use serde_json::{Map, Value, json};
 
 use super::report::{Cell, Column};
-use crate::analyses::Notes;
-use crate::analyses::step::nowhere;
+use crate::analyses::pattern::{self, BoundPattern, Which};
+use crate::analyses::step::Pattern;
+use crate::analyses::{Common, Notes};
 use crate::counts::Grid;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
-use crate::ids::{Code, MISSING};
+use crate::ids::Code;
+use crate::journeys::{Journey, Names, Needs, NodeRule, Shown};
 use crate::reports::set_apart;
 
 /// Where journeys are before their first node, and after their last.
@@ -21,24 +23,26 @@ const END: &str = "(end)";
 pub(super) enum Matrix {
     /// Positions 1 to `depth`.
     FromStart { depth: u32 },
-    /// Position 0 is the first place of `node`; positions before it are negative.
-    Around { node: String, before: u32, after: u32 },
+    /// Position 0 is the first node of the pattern; positions before it are negative.
+    Around { pattern: Pattern, which: Which, before: u32, after: u32 },
 }
 
 impl Matrix {
-    /// The node that it is aligned at, if any.
-    pub fn around(&self) -> Option<&str> {
-        match self {
-            Matrix::FromStart { .. } => None,
-            Matrix::Around { node, .. } => Some(node),
+    /// What must be read to align journeys.
+    pub fn needs(&self, nodes: &NodeRule) -> Needs {
+        let mut needs = Needs::default();
+        if let Matrix::Around { pattern, .. } = self {
+            pattern.needs(nodes, &mut needs);
         }
+        needs
     }
 
     pub fn rules(&self) -> Map<String, Value> {
         let own: Vec<(&str, Value)> = match self {
             Matrix::FromStart { depth } => vec![("depth", json!(depth))],
-            Matrix::Around { node, before, after } => {
-                vec![("around", json!(node)), ("before", json!(before)), ("after", json!(after))]
+            Matrix::Around { pattern, which, before, after } => {
+                let around = ("around", json!(pattern.to_string()));
+                vec![around, ("occurrence", json!(which)), ("before", json!(before)), ("after", json!(after))]
             }
         };
         let all = [("matrix", json!(true))].into_iter().chain(own);
@@ -48,8 +52,8 @@ impl Matrix {
 
 /// A step matrix bound to the names of a run.
 pub(super) struct BoundMatrix {
-    /// The node that journeys are aligned at; at their first node if not given.
-    around: Option<Code>,
+    /// What journeys are aligned at; at their first node if not given.
+    around: Option<(BoundPattern, Which)>,
     /// Columns before the one at which journeys are aligned, and all columns.
     before: usize,
     width: usize,
@@ -60,7 +64,13 @@ pub(super) struct BoundMatrix {
 }
 
 impl BoundMatrix {
-    pub fn new(matrix: &Matrix, nodes: &Dictionary, notes: &mut Notes) -> Result<BoundMatrix> {
+    pub fn new(
+        matrix: &Matrix,
+        common: &Common,
+        names: &Names,
+        nodes: &Dictionary,
+        notes: &mut Notes,
+    ) -> Result<BoundMatrix> {
         for label in [START, END].into_iter().filter(|label| nodes.code(label).is_some()) {
             notes.tell(format!(
                 "the log has a node {label} of its own: in the matrix it is shown as {}",
@@ -69,13 +79,9 @@ impl BoundMatrix {
         }
         let (around, before, width, first) = match matrix {
             Matrix::FromStart { depth } => (None, 0, *depth as usize, 1),
-            Matrix::Around { node, before, after } => {
-                // One that the log does not have is MISSING, where no place is: so no journey takes part.
-                let code = nodes.code(node).unwrap_or(MISSING);
-                if code == MISSING {
-                    notes.warn(nowhere("node", node, nodes.iter()));
-                }
-                (Some(code), *before as usize, (before + 1 + after) as usize, -i64::from(*before))
+            Matrix::Around { pattern, which, before, after } => {
+                let around = (BoundPattern::new(pattern, common, names, notes)?, *which);
+                (Some(around), *before as usize, (before + 1 + after) as usize, -i64::from(*before))
             }
         };
         let matrix = BoundMatrix { around, before, width, first, nodes: nodes.len() as u64 };
@@ -96,20 +102,32 @@ impl BoundMatrix {
         column as u64 * self.nodes + u64::from(node)
     }
 
-    /// Counts the nodes of a path in their columns. Whether the journey takes part.
-    pub fn count(&self, path: &[Code], cells: &mut Grid<u64>) -> bool {
-        let at = match self.around {
-            None => 0,
-            Some(around) => match path.iter().position(|&node| node == around) {
-                Some(at) => at,
-                None => return false,
-            },
+    /// Counts the nodes of a journey in their columns, once for each place at which it is aligned. Says how many these are.
+    pub fn count(
+        &self,
+        journey: Journey<'_>,
+        shown: Shown<'_>,
+        work: &mut pattern::Work,
+        cells: &mut Grid<u64>,
+    ) -> u64 {
+        let Some((pattern, which)) = &self.around else {
+            self.count_at(0, shown.nodes, cells);
+            return 1;
         };
+        let mut aligned = 0;
+        pattern.look(journey, shown, work).each(*which, |occurrence| {
+            aligned += 1;
+            self.count_at(occurrence.first().copied().unwrap_or(0), shown.nodes, cells);
+        });
+        aligned
+    }
+
+    /// Counts the nodes of a path that is aligned at node number `at`.
+    fn count_at(&self, at: usize, path: &[Code], cells: &mut Grid<u64>) {
         let columns = self.before.saturating_sub(at)..self.width;
         for (column, &node) in columns.zip(&path[at.saturating_sub(self.before)..]) {
             *cells.at(self.cell(column, node)) += 1;
         }
-        true
     }
 
     /// The columns, of `journeys` that take part. In each of them every journey is in one cell.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Which;
 use crate::analyses::common::{NodeSpec, ScopeSpec, SessionSpec};
+use crate::analyses::graph::GraphSpec;
 use crate::analyses::paths::PathsSpec;
 use crate::analyses::{CommonSpec, Grain};
 use crate::journeys::Repeats;
@@ -171,7 +172,7 @@ fn a_wrong_pattern_is_refused_with_a_hint() {
         }
         assert!(error.as_ref().is_some_and(|error| error.contains(reason)), "{pattern}: {error:?}");
     }
-    let many = vec!["A"; 65].join(" > ");
+    let many = ["A"; 65].join(" > ");
     assert!(spec_error(&many).unwrap().contains("at most 64"));
 }
 
@@ -185,7 +186,7 @@ fn spec_error(pattern: &str) -> Option<String> {
 fn a_long_journey_is_no_trap() {
     let events: Vec<String> = (0..50_000).map(|at| format!("{}@{at}", if at % 2 == 0 { "A" } else { "B" })).collect();
     let log = visitor("v", &events.join(" "));
-    let pattern = vec!["A >[after 1s] !C* > B"; 8].join(" > ");
+    let pattern = ["A >[after 1s] !C* > B"; 8].join(" > ");
     let occurrences = found(&pattern, Which::Every, Repeats::Keep, &log);
     assert_eq!(occurrences.len(), 50_000 / 16);
     let never = format!("{pattern} > C");
@@ -384,6 +385,26 @@ proptest! {
         check_laws(&*question(PathsSpec { pattern: Some(pieces.text()), ..PathsSpec::default() }, &common), &log);
         common.scope.matching = Some(pieces.text());
         check_laws(&*question(PathsSpec::default(), &common), &log);
+    }
+
+    #[test]
+    fn what_directly_follows_is_a_transition_of_the_graph(log in logs(), collapse in any::<bool>()) {
+        let common = common(if collapse { Repeats::CollapseFirst } else { Repeats::Keep });
+        let graph = ask(&*question(GraphSpec::default(), &common), &log).0;
+        for from in ["A", "B", "page_view", "/a", "/"] {
+            for to in ["A", "B", "page_view", "/a", "/"] {
+                let pattern = format!("node('{from}') >> node('{to}')");
+                let paths = ask(&*question(spec(&pattern, Which::First), &common), &log).0;
+                let transitions = graph["transitions"].as_array().unwrap();
+                let transition = transitions.iter().find(|row| row["from"] == from && row["to"] == to);
+                let of = |field: &str| transition.map_or(json!(0), |row| row[field].clone());
+                let found = &paths["pattern"];
+                prop_assert_eq!((&found["journeys"], &found["visitors"]), (&of("sessions"), &of("visitors")), "{}", pattern);
+                if from != to {
+                    prop_assert_eq!(&found["occurrences"], &of("count"), "{}", pattern);
+                }
+            }
+        }
     }
 
     #[test]
