@@ -11,6 +11,7 @@ mod dropped;
 mod explain;
 mod follow;
 mod histogram;
+mod hold;
 mod members;
 mod options;
 mod report;
@@ -125,7 +126,7 @@ pub struct FunnelSpec {
     /// What an excluded event does: it stops the attempt, or removes the journey if no other attempt is as deep [default: stop]
     #[arg(long, value_name = "EFFECT")]
     pub exclude_effect: Option<Effect>,
-    /// A column whose value all events of an attempt share (repeatable)
+    /// A column whose value all events of an attempt share, or each(COLUMN) for one element of its lists (repeatable)
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "one_or_many")]
     pub hold: Vec<String>,
@@ -399,7 +400,7 @@ impl Question for Funnel {
         }
         let excluded = self.options.exclusions.iter().map(|exclusion| &exclusion.step);
         self.steps.iter().chain(excluded).for_each(|step| step.needs(&self.common.nodes, &mut needs));
-        needs.add(Needs::of_dimensions(&self.options.hold));
+        needs.add(Needs::of_dimensions(&self.options.hold.columns));
         needs.add(Compare::needs(&self.shown.compare));
         if let Some(drivers) = &self.shown.drivers {
             needs.add(drivers.needs());
@@ -467,7 +468,8 @@ impl Question for Funnel {
             order: self.options.order(self.window),
             dedupe: self.options.dedupe.map(|span| span.0),
             backfill: self.options.backfill,
-            hold: self.options.hold.iter().map(|name| names.dimension(name)).collect::<Result<_>>()?,
+            hold: self.options.hold.columns.iter().map(|name| names.dimension(name)).collect::<Result<_>>()?,
+            lists: self.options.hold.lists(names)?,
             sessions: sessions.transpose()?,
             entered: mature.clone().unwrap_or(entered.clone()),
             plan,
@@ -479,7 +481,7 @@ impl Question for Funnel {
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
         let (best, last) = (self.options.count == Count::Visitors && unit != Unit::Visitor, self.touch == Touch::Last);
         let visitors = self.shown.visitors.is_some().then(|| {
-            let hold = &self.options.hold;
+            let hold = &self.options.hold.columns;
             VisitorRows::new(Arc::clone(&follow), unit, steps.clone(), hold, &self.common, names, notes)
         });
         let visitors = visitors.map(|rows| rows.map(|rows| rows.by_best(best)));

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::backfill;
 use super::dedupe::Kept;
+use super::hold::Lists;
 use super::options::Shape;
 use super::touch::Series;
 use crate::analyses::step::{Hit, Matcher};
@@ -35,6 +36,8 @@ pub struct Follow {
     pub backfill: bool,
     /// The dimensions that are held.
     pub hold: Vec<usize>,
+    /// The lists of the one of which an element is held, if there is one.
+    pub lists: Option<Lists>,
     /// The session rule that the window is measured by, if it is.
     pub sessions: Option<usize>,
     /// When the first step must be, in µs.
@@ -340,19 +343,29 @@ impl Follow {
             trail.clocks.extend(trail.hits.iter().map(|hit| sessions[hit.at as usize]));
         }
         if !self.hold.is_empty() {
-            values.clear();
-            let columns: Vec<&[Code]> = self.hold.iter().map(|&dimension| journey.dimension(dimension)).collect();
-            let never = self.plan.hold == Some(HoldMissing::Never);
-            let held = trail.hits.iter().map(|hit| {
-                let value: Vec<Code> = columns.iter().map(|column| column[hit.at as usize]).collect();
-                if never && value.contains(&MISSING) {
-                    return NOT_HELD;
-                }
-                let next = values.len() as u32;
-                *values.entry(value).or_insert(next)
-            });
-            trail.held.extend(held);
+            self.number(journey, trail, values);
         }
+    }
+
+    /// Numbers what each hit of a trail holds. Where that is an element of a list, a hit stands in it once for each of its own.
+    fn number(&self, journey: Journey<'_>, trail: &mut Trail, values: &mut Values) {
+        values.clear();
+        let columns: Vec<&[Code]> = self.hold.iter().map(|&dimension| journey.dimension(dimension)).collect();
+        let never = self.plan.hold == Some(HoldMissing::Never);
+        let elements = self.lists.as_ref().map(|lists| (lists.column, lists.spread(columns[lists.column], trail)));
+        let held = trail.hits.iter().enumerate().map(|(place, hit)| {
+            let mut value: Vec<Code> = columns.iter().map(|column| column[hit.at as usize]).collect();
+            if let Some((column, elements)) = &elements {
+                let Some(element) = elements[place] else { return NOT_HELD };
+                value[*column] = element;
+            }
+            if never && value.contains(&MISSING) {
+                return NOT_HELD;
+            }
+            let next = values.len() as u32;
+            *values.entry(value).or_insert(next)
+        });
+        trail.held.extend(held);
     }
 }
 

@@ -32,8 +32,12 @@ pub fn events(follow: &Follow, journey: Journey<'_>, mask: impl Fn(usize) -> u64
             Ties::Arrival => at <= last,
         };
         let holds = |at: usize| {
-            let same = |column: &[Code]| column[at] == column[attempt[0].at as usize];
-            follow.hold.iter().all(|&dimension| same(journey.dimension(dimension)))
+            let first = attempt[0].at as usize;
+            follow.hold.iter().enumerate().all(|(number, &dimension)| {
+                let values: &[Code] = journey.dimension(dimension);
+                let lists = follow.lists.as_ref().filter(|lists| lists.column == number);
+                lists.map_or(values[at] == values[first], |lists| lists.meet(values[at], values[first]))
+            })
         };
         let fits = |&at: &usize| {
             let free = mask(at) & slots != 0 && !used.contains(&at);

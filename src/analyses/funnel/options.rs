@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::hold::Hold;
 use super::{FunnelSpec, TieOrder, Window, backfill, scanned};
 use crate::analyses::common::Grain;
 use crate::analyses::named::NamedSteps;
@@ -210,7 +211,7 @@ pub struct Options {
     pub entry: Entry,
     pub count: Count,
     /// The columns whose values an attempt holds.
-    pub hold: Vec<String>,
+    pub hold: Hold,
     hold_missing: HoldMissing,
 }
 
@@ -258,7 +259,7 @@ impl Options {
                 Grain::Visitor => Count::Visitors,
                 Grain::Session => Count::Sessions,
             }),
-            hold: spec.hold.clone(),
+            hold: Hold::new(&spec.hold)?,
             hold_missing: spec.hold_missing.unwrap_or_default(),
         };
         options.check(spec, direct, window, grain)?;
@@ -313,6 +314,16 @@ impl Options {
                 self.removes() && every,
                 "an exclusion that removes visitors needs one attempt for each",
                 "say --exclude-effect stop",
+            ),
+            (
+                self.hold.each.is_some() && every,
+                "of every attempt it would have to be told which element of the list it holds",
+                "leave --entry out; --count held counts each element",
+            ),
+            (
+                self.hold.each.is_some() && spec.visitors_out.is_some(),
+                "--visitors-out has a column for each value that is held, and none for one element of a list",
+                "leave one of them out",
             ),
             (
                 spec.hold_missing.is_some() && self.hold.is_empty(),
@@ -455,7 +466,7 @@ impl Options {
         print(self.exclusions.is_empty(), "exclude", json!(exclusions));
         print(self.entry == Entry::Best, "entry", json!(self.entry));
         print(self.count == usual, "count", json!(self.count));
-        print(self.hold.is_empty(), "hold", json!(self.hold));
+        print(self.hold.is_empty(), "hold", json!(self.hold.written()));
         print(self.hold.is_empty(), "hold_missing", json!(self.hold_missing));
         rules
     }

@@ -2,6 +2,7 @@ mod between;
 mod compare;
 mod drivers;
 mod explain;
+mod hold;
 mod kinds;
 mod looked_at;
 mod options;

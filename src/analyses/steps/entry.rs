@@ -99,14 +99,15 @@ impl Plan {
 
     /// Leaves the first step to the first or the last event that fits it, if no other may open an attempt.
     fn enter(&self, trail: &mut Trail) {
-        let fits = |hit: &Hit| hit.mask & 1 != 0;
+        let fits = |hit: &&Hit| hit.mask & 1 != 0;
         let only = match self.entry {
-            Entry::First => trail.hits.iter().position(fits),
-            Entry::Last => trail.hits.iter().rposition(fits),
+            Entry::First => trail.hits.iter().find(fits),
+            Entry::Last => trail.hits.iter().rfind(fits),
             Entry::Best | Entry::Each | Entry::All => return,
         };
-        let others = trail.hits.iter_mut().enumerate().filter(|(at, _)| Some(*at) != only);
-        others.for_each(|(_, hit)| hit.mask &= !1);
+        // An event that holds several values has several hits.
+        let Some(only) = only.map(|hit| hit.at) else { return };
+        trail.hits.iter_mut().filter(|hit| hit.at != only).for_each(|hit| hit.mask &= !1);
     }
 
     fn value_by_value(&self, trail: &Trail, scratch: &mut Attempts, mut take: impl FnMut(&[Hit])) {
@@ -160,6 +161,14 @@ impl Plan {
             let excluding = within.filter(|&at| trail.hits[at].excluded != 0 && !holds(at));
             scratch.places.extend(excluding.map(|at| at as u32));
             scratch.places.sort_unstable();
+            // Of an event that holds several values the hit of this one counts, or else any.
+            scratch.places.dedup_by(|next, kept| {
+                let same = trail.hits[*next as usize].at == trail.hits[*kept as usize].at;
+                if same && holds(*next as usize) {
+                    *kept = *next;
+                }
+                same
+            });
         }
         trail.gather(&scratch.places, holds, &mut scratch.part);
     }

@@ -12,7 +12,7 @@ pub struct Trail {
     pub clocks: Vec<i64>,
     /// Where each event stands among those that direct hops look at: usually its place in the journey.
     pub ranks: Vec<u32>,
-    /// The value that each event holds, as a number.
+    /// The value that each hit holds, as a number. An event that holds several has a hit for each, side by side.
     pub held: Vec<u32>,
     /// Whether the clock, and not the time, says which attempt is the earliest.
     pub by_clock: bool,
@@ -85,6 +85,16 @@ impl Trail {
     /// The moments of the hits of an attempt; that of a step left out is later than all.
     pub(super) fn moments<'t>(&'t self, hits: &'t [u32]) -> impl Iterator<Item = i64> + use<'t> {
         hits.iter().map(|&at| if at == SKIPPED { i64::MAX } else { self.moment(at as usize) })
+    }
+
+    /// Puts the hits at `places`, which never go back, in place of all.
+    pub fn spread(&mut self, places: &[usize]) {
+        fn of<T: Copy>(column: &[T], places: &[usize]) -> Vec<T> {
+            places.iter().filter_map(|&at| column.get(at).copied()).collect()
+        }
+        self.hits = of(&self.hits, places);
+        self.clocks = of(&self.clocks, places);
+        self.ranks = of(&self.ranks, places);
     }
 
     /// Replaces `into` by the hits at `places`, of which only those that `holds` may fill or repeat steps.
