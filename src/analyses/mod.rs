@@ -28,6 +28,7 @@ pub mod dropoff;
 mod facts;
 pub mod flow;
 pub mod funnel;
+pub mod gaps;
 pub mod graph;
 mod like;
 mod named;
@@ -296,6 +297,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<conversion::ConversionSpec>(),
     Kind::of::<paths::PathsSpec>(),
     Kind::of::<abandonment::AbandonmentSpec>(),
+    Kind::of::<gaps::GapsSpec>(),
     Kind::of::<rows::SessionsSpec>(),
     Kind::of::<rows::JourneysSpec>(),
 ];

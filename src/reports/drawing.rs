@@ -144,7 +144,7 @@ fn only_drawing<'a>(format: &dyn Format, answers: &'a [Answer]) -> Result<(&'a A
         (None, _) => {
             let names: Vec<&str> = answers.iter().map(|answer| answer.name.as_str()).collect();
             let message = format!("{} draws nodes and links, and {} has none", format.name(), names.join(", "));
-            Err(Error::question(message).hint("the answers of flow and graph can be drawn"))
+            Err(Error::question(message).hint("the answers of flow, graph and gaps can be drawn"))
         }
         (Some((last, _)), false) => {
             let others = drawings.iter().map(|(answer, _)| answer.name.as_str());
@@ -290,7 +290,7 @@ mod tests {
         let (graph, flow) = (drawn("graph", fixtures::graph()), drawn("flow", fixtures::columns()));
         let error = only_drawing(&Dot, &[plain()]).err().unwrap();
         assert_eq!(error.to_string(), "dot draws nodes and links, and checkout has none");
-        assert_eq!(error.advice(), Some("the answers of flow and graph can be drawn"));
+        assert_eq!(error.advice(), Some("the answers of flow, graph and gaps can be drawn"));
         let only = [plain(), graph];
         assert_eq!(only_drawing(&Dot, &only).unwrap().0.name, "graph");
         let [_, graph] = only;
