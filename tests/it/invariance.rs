@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use crate::support::{Run, ask_bytes, clickpath, ipc, parquet, shop, shop_text};
 
 /// Questions and their flags; together they look at every part of an event and of a session.
-const QUESTIONS: [&[&str]; 13] = [
+const QUESTIONS: [&[&str]; 15] = [
     &["report"],
     &["summary", "--by", "acquisition_channel", "--session", "session_id"],
     &["funnel", "--steps", FIVE, "--by", "platform"],
@@ -21,6 +21,8 @@ const QUESTIONS: [&[&str]; 13] = [
     &["paths", "--top", "all", "--by", "platform", "--matrix"],
     &["paths", "--grain", "visitor", "--repeats", "keep", "--around", "purchase"],
     &["abandonment", "--by", "platform", "--purchase-rule", "after-last"],
+    &["gaps", "--of", "platform", "--by", "acquisition_channel"],
+    &["gaps", "--of", "event", "--grain", "session", "--goal", "cart"],
 ];
 
 /// Its hops may use equal times in any order, so the order of such rows does not matter to it.

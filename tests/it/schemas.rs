@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 24] = [
+const QUESTIONS: [&[&str]; 26] = [
     &["inspect"],
     &["report"],
     &["summary"],
@@ -107,6 +107,8 @@ const QUESTIONS: [&[&str]; 24] = [
     &["conversion", "--goal", "zebra"],
     &["dropoff", "--by", "platform", "--next", "1", "--error", "cart"],
     &["dropoff", "--grain", "visitor", "--goal", "zebra"],
+    &["gaps", "--of", "platform", "--by", "acquisition_channel"],
+    &["gaps", "--of", "event", "--grain", "session", "--goal", "node(cart)"],
 ];
 
 /// Logs that leave much undefined: without events, without records that can be used, with one event, and with odd values.
@@ -230,6 +232,7 @@ fn answers_that_are_changed_are_of_no_schema() {
         &["abandonment", "--by", "platform"],
         &["conversion", "--goal", "purchase", "--by", "platform"],
         &["dropoff", "--by", "platform", "--next", "1", "--error", "cart", "--group", "* = any"],
+        &["gaps", "--of", "platform", "--by", "acquisition_channel"],
     ] {
         assert_strict(&asked(question, &shop()));
     }

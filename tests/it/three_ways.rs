@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use clickpath::analyses::conversion::ConversionSpec;
 use clickpath::analyses::dropoff::DropOffSpec;
+use clickpath::analyses::gaps::GapsSpec;
 use clickpath::analyses::paths::PathsSpec;
 use clickpath::analyses::{KINDS, Kind, Spec};
 use clickpath::{AbandonmentSpec, CommonSpec, FlowSpec, FunnelSpec, GraphSpec, Run, SummarySpec};
@@ -67,6 +68,11 @@ const QUESTIONS: &[Question] = &[
         options: "goal = ['add_to_cart', 'purchase']\nby = ['platform']",
         flags: &["--goal", "add_to_cart", "--goal", "purchase", "--by", "platform"],
     },
+    Question {
+        kind: "gaps",
+        options: "of = 'platform'\ngoal = 'add_to_cart'\ngrain = 'session'",
+        flags: &["--of", "platform", "--goal", "add_to_cart", "--grain", "session"],
+    },
 ];
 
 /// The questions that there are, with a name for each.
@@ -119,6 +125,7 @@ fn by_the_library() -> Vec<Value> {
             "dropoff" => ask_library::<DropOffSpec>(&mut run, options),
             "conversion" => ask_library::<ConversionSpec>(&mut run, options),
             "abandonment" => ask_library::<AbandonmentSpec>(&mut run, options),
+            "gaps" => ask_library::<GapsSpec>(&mut run, options),
             kind => panic!("the library is not asked for {kind}"),
         }
     }
@@ -146,8 +153,11 @@ fn three_ways_give_the_same_answers() {
 /// Otherwise the three ways could agree by not listening at all.
 #[test]
 fn the_options_change_the_answers() {
-    let needed =
-        |question: &Question| if question.kind == "funnel" { format!("steps = '{FIVE}'") } else { String::new() };
+    let needed = |question: &Question| match question.kind {
+        "funnel" => format!("steps = '{FIVE}'"),
+        "gaps" => "of = 'acquisition_channel'".to_owned(),
+        _ => String::new(),
+    };
     for (at, ((name, _), plain)) in questions().iter().zip(by_a_job(needed)).enumerate() {
         assert_ne!(BY_FLAGS[at]["report"], plain["report"], "{name}");
     }

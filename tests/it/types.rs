@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::support::{Run, answer_in, clickpath, shop};
 
 /// Questions that between them have every table.
-const QUESTIONS: [&[&str]; 9] = [
+const QUESTIONS: [&[&str]; 10] = [
     &["inspect"],
     &["summary", "--by", "platform"],
     &["funnel", "--steps", "add_to_cart > purchase"],
@@ -19,6 +19,7 @@ const QUESTIONS: [&[&str]; 9] = [
     &["conversion", "--goal", "purchase"],
     &["dropoff", "--error", "cart", "--goal", "purchase"],
     &["paths", "--matrix"],
+    &["gaps", "--of", "platform"],
 ];
 
 const HEADER: &str = "user_id,timestamp,event,platform,value\n";

@@ -125,9 +125,13 @@ proptest! {
 fn each_question_has_rules_or_is_refused() {
     let mut refused = 0;
     for (name, kind) in presets().iter().flat_map(|name| KINDS.iter().map(move |kind| (name, kind))) {
-        let steps = if kind.name == "funnel" { "steps = 'a >[5m] b'" } else { "" };
-        let steps = if name.contains(':') || name == "mixpanel" { steps.replace("[5m]", "") } else { steps.to_owned() };
-        match asked(kind.name, &format!("like = '{name}'\n{steps}")) {
+        let needed = match kind.name {
+            "funnel" if name.contains(':') || name == "mixpanel" => "steps = 'a > b'",
+            "funnel" => "steps = 'a >[5m] b'",
+            "gaps" => "of = 'device'",
+            _ => "",
+        };
+        match asked(kind.name, &format!("like = '{name}'\n{needed}")) {
             Ok(question) => assert_eq!(question.rules()["like"], json!(name), "{}", kind.name),
             Err(error) => {
                 assert!(error.to_string().contains(name.as_str()), "{error}");
