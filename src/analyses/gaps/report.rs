@@ -194,7 +194,7 @@ impl ValueRow {
 
 impl Report for GapsReport {
     fn title(&self) -> String {
-        let title = format!("Gaps of {}: where {} cross and are lost, most lost first", self.of, self.grain.journeys());
+        let title = format!("Gaps of {}: crossings of {}, most lost first", self.of, self.grain.journeys());
         match self.without_value {
             0 => title,
             without => format!("{title}; {without} without a value"),

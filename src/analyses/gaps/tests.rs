@@ -83,7 +83,10 @@ fn a_crossing_tells_how_often_how_fast_and_what_comes_of_it() {
     let back = &found["crossings"][1];
     assert_eq!((&back["from"], &back["crossings"], &back["share"]), (&json!("laptop"), &json!(1), &json!(1.0 / 3.0)));
     let laptop = &found["values"][0];
-    assert_eq!((&laptop["value"], &laptop["lost"], &laptop["lost_after_crossing"]), (&json!("laptop"), &json!(1), &json!(1)));
+    assert_eq!(
+        (&laptop["value"], &laptop["lost"], &laptop["lost_after_crossing"]),
+        (&json!("laptop"), &json!(1), &json!(1))
+    );
 }
 
 #[test]
@@ -119,7 +122,10 @@ fn sessions_are_crossed_within_and_visitors_beyond() {
     let sessions = answer(json!({ "grain": "session" }), &log);
     assert_eq!((&sessions["journeys"], sessions["crossings"].as_array().unwrap().len()), (&json!(3), 1));
     let laptop = rows(&sessions, "values").find(|row| row["value"] == "laptop").unwrap();
-    assert_eq!((&laptop["stretches"], &laptop["visitors"], &laptop["lost_after_crossing"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(
+        (&laptop["stretches"], &laptop["visitors"], &laptop["lost_after_crossing"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
 }
 
 #[test]
@@ -149,7 +155,8 @@ fn every_option_is_a_rule_and_a_column_is_needed() {
 
 #[test]
 fn a_drawing_has_what_is_lost_as_its_end() {
-    let log = [visitor("v", "phone:A@0 laptop:A@5 lost:G@6"), visitor("w", "phone:A@0"), visitor("x", "tv:G@0")].concat();
+    let log =
+        [visitor("v", "phone:A@0 laptop:A@5 lost:G@6"), visitor("w", "phone:A@0"), visitor("x", "tv:G@0")].concat();
     let drawing = report(&*asked::<GapsSpec>(fields(json!({}))), &log).0.drawing().unwrap();
     let nodes: Vec<_> = drawing.nodes.iter().map(|node| (node.name.as_str(), node.kind, node.line())).collect();
     use crate::reports::drawing::NodeKind::{End, Node};
@@ -178,7 +185,7 @@ fn tables_say_what_json_says() {
             }
         }
     }
-    assert_eq!(report.title(), "Gaps of device: where whole visitors cross and are lost, most lost first");
+    assert_eq!(report.title(), "Gaps of device: crossings of whole visitors, most lost first");
 }
 
 /// The stretches of a journey, slowly: each event takes the nearest value before it, or else the first one after it.
