@@ -165,7 +165,7 @@ fn kind_of<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<Kind> {
 
 /// What a column without values would hold. Names of columns follow rules, which a test holds all questions to.
 fn kind_of_name(name: &str) -> Kind {
-    const COUNTS: [&str; 40] = [
+    const COUNTS: [&str; 47] = [
         "abandoned",
         "beyond",
         "bytes",
@@ -176,7 +176,10 @@ fn kind_of_name(name: &str) -> Kind {
         "converting_sessions",
         "converting_visitors",
         "count",
+        "crossed",
+        "crossings",
         "dropped",
+        "ended",
         "entered",
         "entries",
         "errors",
@@ -188,6 +191,7 @@ fn kind_of_name(name: &str) -> Kind {
         "length",
         "loops",
         "lost",
+        "lost_after_crossing",
         "never_purchased",
         "nodes",
         "number",
@@ -196,15 +200,18 @@ fn kind_of_name(name: &str) -> Kind {
         "paths",
         "position",
         "rage",
+        "reached",
         "recovered",
         "repeats",
         "session",
         "sessions",
         "slow",
         "started",
+        "stretches",
         "through",
         "too_recent",
         "visitors",
+        "with_goal",
         "purchases",
     ];
     const FLOATS: [&str; 5] = ["excess_drops", "expected_exits", "lift", "low", "high"];

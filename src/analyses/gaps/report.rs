@@ -60,7 +60,7 @@ pub struct CrossingRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueRow {
     /// The value itself.
-    pub value: String,
+    pub name: String,
     /// Longest runs of events with it.
     pub stretches: u64,
     /// Distinct visitors who have one.
@@ -86,7 +86,7 @@ impl GapsReport {
             stretches[code as usize] = counts.stretches;
             values.push(ValueRow::new(name(code), &counts));
         })?;
-        values.sort_unstable_by(|a: &ValueRow, b| (Reverse(a.lost), &a.value).cmp(&(Reverse(b.lost), &b.value)));
+        values.sort_unstable_by(|a: &ValueRow, b| (Reverse(a.lost), &a.name).cmp(&(Reverse(b.lost), &b.name)));
 
         let mut crossings = Vec::new();
         by_pair.drain(|pair, counts| {
@@ -153,9 +153,9 @@ impl CrossingRow {
 }
 
 impl ValueRow {
-    fn new(value: String, counts: &ValueCounts) -> ValueRow {
+    fn new(name: String, counts: &ValueCounts) -> ValueRow {
         let &ValueCounts { stretches, visitors, with_goal, ended, lost, lost_after_crossing, .. } = counts;
-        ValueRow { value, stretches, visitors, with_goal, ended, lost, lost_after_crossing }
+        ValueRow { name, stretches, visitors, with_goal, ended, lost, lost_after_crossing }
     }
 
     /// Stretches that another one follows.
@@ -171,14 +171,14 @@ impl ValueRow {
     fn cells(&self) -> Vec<Cell> {
         let counts = [self.stretches, self.visitors, self.with_goal, self.crossed(), self.ended, self.reached()];
         let lost = [Cell::Count(self.lost), Cell::rate(rate(self.lost, self.stretches))];
-        let name = [Cell::Text(self.value.clone())];
+        let name = [Cell::Text(self.name.clone())];
         let after = [Cell::Count(self.lost_after_crossing)];
         name.into_iter().chain(counts.map(Cell::Count)).chain(lost).chain(after).collect()
     }
 
     fn json(&self) -> Value {
         json!({
-            "value": self.value,
+            "name": self.name,
             "stretches": self.stretches,
             "visitors": self.visitors,
             "with_goal": self.with_goal,
@@ -219,7 +219,7 @@ impl Report for GapsReport {
             "lost",
         ];
         const VALUES: [&str; 10] = [
-            "value",
+            "name",
             "stretches",
             "visitors",
             "with_goal",
@@ -250,13 +250,13 @@ impl Report for GapsReport {
         };
         let node = |row: &ValueRow| DrawnNode {
             kind: NodeKind::Node,
-            name: row.value.clone(),
+            name: row.name.clone(),
             count: row.stretches,
             facts: vec![("reached", row.reached())],
             column: None,
         };
         let places: HashMap<&str, usize, RandomState> =
-            self.values.iter().zip(first..).map(|(row, place)| (row.value.as_str(), place)).collect();
+            self.values.iter().zip(first..).map(|(row, place)| (row.name.as_str(), place)).collect();
         // A value of a crossing is one of the values: so each is found.
         let between = |row: &CrossingRow| {
             let [from, to] = [&row.from, &row.to].map(|name| places.get(name.as_str()).copied());

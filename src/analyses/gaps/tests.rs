@@ -57,7 +57,7 @@ fn an_empty_log_has_no_gaps() {
 fn one_event_is_a_stretch_that_is_lost_or_has_the_goal() {
     let value = |log: &str| answer(json!({}), &visitor("v", log))["values"][0].clone();
     let lost = json!({
-        "value": "phone", "stretches": 1, "visitors": 1, "with_goal": 0, "crossed": 0, "ended": 1, "reached": 0, "lost": 1,
+        "name": "phone", "stretches": 1, "visitors": 1, "with_goal": 0, "crossed": 0, "ended": 1, "reached": 0, "lost": 1,
         "lost_share": 1.0, "lost_after_crossing": 0,
     });
     assert_eq!(value("phone:A@0"), lost);
@@ -84,7 +84,7 @@ fn a_crossing_tells_how_often_how_fast_and_what_comes_of_it() {
     assert_eq!((&back["from"], &back["crossings"], &back["share"]), (&json!("laptop"), &json!(1), &json!(1.0 / 3.0)));
     let laptop = &found["values"][0];
     assert_eq!(
-        (&laptop["value"], &laptop["lost"], &laptop["lost_after_crossing"]),
+        (&laptop["name"], &laptop["lost"], &laptop["lost_after_crossing"]),
         (&json!("laptop"), &json!(1), &json!(1))
     );
 }
@@ -121,7 +121,7 @@ fn sessions_are_crossed_within_and_visitors_beyond() {
     assert_eq!((&visitors["journeys"], visitors["crossings"].as_array().unwrap().len()), (&json!(1), 2));
     let sessions = answer(json!({ "grain": "session" }), &log);
     assert_eq!((&sessions["journeys"], sessions["crossings"].as_array().unwrap().len()), (&json!(3), 1));
-    let laptop = rows(&sessions, "values").find(|row| row["value"] == "laptop").unwrap();
+    let laptop = rows(&sessions, "values").find(|row| row["name"] == "laptop").unwrap();
     assert_eq!(
         (&laptop["stretches"], &laptop["visitors"], &laptop["lost_after_crossing"]),
         (&json!(2), &json!(1), &json!(1))
@@ -279,7 +279,7 @@ fn expected(journeys: &[Vec<Event>]) -> Value {
     let mut crossings: Vec<Value> = crossings.into_iter().map(crossing_row).collect();
     let value_row = |(value, of): (&String, &Counted)| {
         let lost_share = share(of.numbers["lost"], of.numbers["stretches"]);
-        let mut row = json!({ "value": value, "visitors": of.visitors.len(), "lost_share": lost_share });
+        let mut row = json!({ "name": value, "visitors": of.visitors.len(), "lost_share": lost_share });
         row.as_object_mut().unwrap().extend(of.numbers.iter().map(|(key, count)| ((*key).to_owned(), json!(count))));
         row
     };
@@ -337,7 +337,7 @@ proptest! {
                 ["stretches", "crossed", "ended", "reached", "lost", "lost_after_crossing"].map(|key| count(&value[key]));
             prop_assert_eq!(stretches, crossed + ended);
             prop_assert_eq!(ended, reached + lost);
-            let out = |key: &'static str| rows(&found, "crossings").filter(move |row| row[key] == value["value"]);
+            let out = |key: &'static str| rows(&found, "crossings").filter(move |row| row[key] == value["name"]);
             prop_assert_eq!(sum(out("from"), "crossings"), crossed);
             prop_assert_eq!(sum(out("to"), "lost"), after);
             prop_assert!(sum(out("to"), "crossings") <= stretches);
