@@ -9,7 +9,6 @@ use crate::analyses::CommonSpec;
 use crate::analyses::abandonment::tests::{asked, shop};
 use crate::analyses::dropoff::DropOffSpec;
 use crate::rates::wilson;
-use crate::reports::Report;
 use crate::testing::oracle::{self, Event};
 use crate::testing::{ask, check_laws, event, logs, report};
 
