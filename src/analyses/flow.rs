@@ -1,28 +1,28 @@
 //! The behaviour flow: which nodes journeys are at by position, where they go next and where they end.
 
+mod bound;
+mod counts;
+mod readings;
 mod report;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-use std::io::{self, Read};
-use std::sync::Arc;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::facts::{By, Facts};
 use super::step::nowhere;
-use super::{Analysis, Bound, Common, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
-use crate::counts::{Grid, Mark, Sums, Turn};
+use super::{Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::ids::{Code, MISSING};
-use crate::journeys::{Journey, Names, Needs, Shows, Unit, View, Visitor};
+use crate::journeys::{Names, Needs};
 use crate::reports::set_apart;
-use crate::spill::Spill;
 use crate::units::Top;
+use bound::BoundFlow;
+use counts::Numbers;
+use readings::{Anchor, Readings};
+pub use readings::{Direction, Occurrence};
 pub use report::{FlowLink, FlowNode, FlowReport};
 
 /// What stands for the nodes of a column that are not shown by name.
@@ -33,16 +33,36 @@ const OTHER: &str = "(other)";
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Question")]
 pub struct FlowSpec {
-    /// How many columns: the nodes of a journey up to this position, at most 50 [default: 10]
+    /// How many columns, at most 50: the nodes of a journey up to this position; with --through so many to each side [default: 10]
     #[arg(long, value_name = "N")]
     pub depth: Option<u32>,
     /// How many nodes of each column are shown, or `all`; the rest are counted in one node (other), whose visitors are
     /// not known [default: 20]
     #[arg(long, value_name = "N")]
     pub top: Option<Top>,
-    /// Read each journey from the first place of this node; journeys without it take no part [default: the first node]
+    /// Read each journey from a place of this node on; journeys without it take no part [default: the first node]
     #[arg(long, value_name = "NODE")]
     pub start: Option<String>,
+    /// Read each journey up to a place of this node, and backwards unless told otherwise; with --start from there to the next such node
+    /// [default: the last node]
+    #[arg(long, value_name = "NODE")]
+    pub end: Option<String>,
+    /// Read each journey to both sides of a place of this node, which is position 0
+    #[arg(long, value_name = "NODE")]
+    pub through: Option<String>,
+    /// Which places of the node of --start, --end or --through: with every one each is a reading of its own, and readings are
+    /// counted, not journeys [default: first]
+    #[arg(long, value_name = "WHICH")]
+    pub occurrence: Option<Occurrence>,
+    /// Whether positions count from the first node that is read or from the last [default: forwards; backwards with --end alone]
+    #[arg(long, value_name = "DIRECTION")]
+    pub direction: Option<Direction>,
+    /// A column in front of the first: the values of this column of the log or fact of journeys, as --by takes them
+    #[arg(long, value_name = "COLUMN")]
+    pub from_dim: Option<String>,
+    /// Count for each node and link also how many of its journeys have this node anywhere
+    #[arg(long, value_name = "NODE")]
+    pub highlight: Option<String>,
 }
 
 impl Spec for FlowSpec {
@@ -54,7 +74,9 @@ impl Spec for FlowSpec {
     const EXAMPLES: &'static str = "\
 clickpath flow sample-data/shop.csv.gz
 clickpath flow sample-data/shop.csv.gz --depth 5 --top 3 --by platform
-clickpath flow sample-data/shop.csv.gz --start add_to_cart --top all";
+clickpath flow sample-data/shop.csv.gz --start add_to_cart --top all
+clickpath flow sample-data/shop.csv.gz --end purchase --depth 4 --top 5
+clickpath flow sample-data/shop.csv.gz --through cart --depth 2 --top 3";
 
     fn resolve(self, common: Common) -> Result<Box<dyn Question>> {
         let depth = self.depth.unwrap_or(10);
@@ -62,12 +84,57 @@ clickpath flow sample-data/shop.csv.gz --start add_to_cart --top all";
             return Err(Error::question(format!("a flow has 1 to 50 columns, not {depth}"))
                 .hint("give --depth a number from 1 to 50; whole journeys of any length are a question for paths"));
         }
-        if let Some(start) = self.start.as_ref().filter(|start| common.hide.contains(start)) {
-            return Err(Error::question(format!("a flow cannot start at the hidden node {start:?}"))
-                .hint("take it out of --start or out of --hide"));
+        let (readings, scope) = (self.readings()?, PathScope::new(common));
+        let highlight = self.highlight.as_ref().map(|node| ("highlight", node));
+        let hidden = |node: &str| scope.common.hide.iter().any(|hidden| hidden == node);
+        if let Some((option, node)) =
+            readings.anchor.nodes().into_iter().chain(highlight).find(|(_, node)| hidden(node))
+        {
+            return Err(Error::question(format!("--{option} names the hidden node {node:?}, which no journey shows"))
+                .hint(format!("take it out of --{option} or out of --hide")));
+        }
+        if scope.grain == Grain::Visitor {
+            By::refuse_session_facts(self.from_dim.as_slice())?;
         }
         let top = self.top.unwrap_or(Top::TWENTY);
-        Ok(Box::new(Flow { scope: PathScope::new(common), depth, top, start: self.start }))
+        Ok(Box::new(Flow { scope, depth, top, readings, from_dim: self.from_dim, highlight: self.highlight }))
+    }
+}
+
+impl FlowSpec {
+    /// What of journeys is read. Refuses what contradicts itself, and options that would do nothing.
+    fn readings(&self) -> Result<Readings<String>> {
+        let anchor = match (&self.through, &self.start, &self.end) {
+            (Some(through), None, None) => Anchor::Through(through.clone()),
+            (_, Some(start), Some(end)) => Anchor::Between(start.clone(), end.clone()),
+            (_, Some(start), None) => Anchor::Start(start.clone()),
+            (_, None, Some(end)) => Anchor::End(end.clone()),
+            (None, None, None) => Anchor::Whole,
+        };
+        let otherwise = if matches!(anchor, Anchor::End(_)) { Direction::Backwards } else { Direction::Forwards };
+        let direction = self.direction.unwrap_or(otherwise);
+        let (through, placed) = (self.through.is_some(), !matches!(anchor, Anchor::Whole));
+        let refused = [
+            (
+                through && (self.start.is_some() || self.end.is_some() || self.direction.is_some()),
+                "--through reads both sides of a node, whole journeys and in no direction",
+                "leave --through out, or --start, --end and --direction; --start A --end B reads from A to the next B",
+            ),
+            (
+                !placed && self.occurrence.is_some(),
+                "--occurrence chooses among the places of a node, and none is named",
+                "name it with --start, --end or --through, or leave --occurrence out",
+            ),
+            (
+                self.from_dim.is_some() && (through || direction == Direction::Backwards),
+                "--from-dim is a column in front of the first node, and here positions do not count from it",
+                "read forwards, with or without --start; or break the answer down with --by",
+            ),
+        ];
+        if let Some((_, reason, hint)) = refused.into_iter().find(|(refused, ..)| *refused) {
+            return Err(Error::question(reason).hint(hint));
+        }
+        Ok(Readings { anchor, occurrence: self.occurrence.unwrap_or_default(), direction })
     }
 }
 
@@ -76,7 +143,9 @@ struct Flow {
     scope: PathScope,
     depth: u32,
     top: Top,
-    start: Option<String>,
+    readings: Readings<String>,
+    from_dim: Option<String>,
+    highlight: Option<String>,
 }
 
 impl Question for Flow {
@@ -88,279 +157,49 @@ impl Question for Flow {
         let mut rules = self.scope.rules();
         rules.insert("depth".into(), json!(self.depth));
         rules.insert("top".into(), json!(self.top));
-        if let Some(start) = &self.start {
-            rules.insert("start".into(), json!(start));
-        }
+        rules.extend(self.readings.rules());
+        let named = [("from_dim", &self.from_dim), ("highlight", &self.highlight)];
+        rules.extend(named.into_iter().filter_map(|(rule, name)| Some((rule.to_owned(), json!(name.as_ref()?)))));
         rules
     }
 
     fn needs(&self) -> Needs {
-        self.scope.needs()
+        let mut needs = self.scope.needs();
+        needs.add(By::needs(self.from_dim.as_slice()));
+        needs
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let view = self.scope.view(names, notes)?;
         let nodes = names.node_names(view.nodes);
-        if nodes.code(OTHER).is_some() {
-            notes.tell(format!("the log has a node {OTHER} of its own: it is shown as {}", set_apart(OTHER, OTHER)));
+        let from = self.from_dim.as_ref().map(|name| By::new(name, names)).transpose()?;
+        let value = from.as_ref().and_then(|by| by.known(names)).and_then(|values| values.code(OTHER));
+        for (what, _) in [("node", nodes.code(OTHER)), ("value", value)].iter().filter(|(_, code)| code.is_some()) {
+            notes.tell(format!("the log has a {what} {OTHER} of its own: it is shown as {}", set_apart(OTHER, OTHER)));
         }
+        let Readings { anchor, occurrence, direction } = &self.readings;
+        let anchor = anchor.map(|option, node| code(&format!("{option} node"), node, nodes, notes));
+        let columns = self.readings.columns(self.depth);
         let flow = BoundFlow {
-            title: self.title(),
+            title: format!("Flow: {}", self.readings.title(self.depth, self.scope.grain.journeys())),
             unit: self.scope.unit(names, notes)?,
-            numbers: Numbers::new(self.depth, nodes.len())?,
+            numbers: Numbers::new(columns.width, nodes.len())?,
             top: self.top,
-            start: self.start.as_ref().map(|start| start_code(start, nodes, notes)),
+            readings: Readings { anchor, occurrence: *occurrence, direction: *direction },
+            columns,
+            highlight: self.highlight.as_ref().map(|node| code("highlighted node", node, nodes, notes)),
+            from: from.map(|by| (by, Facts::new(&self.scope.common.conventions, names))),
             view,
         };
         Ok(Box::new(Segmented::new(flow, &self.scope.common, names, notes)?))
     }
 }
 
-impl Flow {
-    fn title(&self) -> String {
-        let title = format!("Flow: the first {} nodes of {}", self.depth, self.scope.grain.journeys());
-        match &self.start {
-            Some(start) => format!("{title}, read from {start} on"),
-            None => title,
-        }
-    }
-}
-
-/// The code of the start node. One that the log does not have is MISSING, where no place is: so no journey takes part.
-fn start_code(start: &str, nodes: &Dictionary, notes: &mut Notes) -> Code {
-    let code = nodes.code(start).unwrap_or(MISSING);
+/// The code of a node. One that the log does not have is MISSING, where no place is: so no journey has it.
+fn code(what: &str, node: &str, nodes: &Dictionary, notes: &mut Notes) -> Code {
+    let code = nodes.code(node).unwrap_or(MISSING);
     if code == MISSING {
-        notes.warn(nowhere("start node", start, nodes.iter()));
+        notes.warn(nowhere(what, node, nodes.iter()));
     }
     code
-}
-
-/// The question bound to the names of a run.
-struct BoundFlow {
-    title: String,
-    unit: Unit,
-    view: View,
-    numbers: Numbers,
-    top: Top,
-    start: Option<Code>,
-}
-
-/// The nodes of columns and the links between them as numbers. Positions count from 0 here.
-#[derive(Clone, Copy)]
-struct Numbers {
-    depth: u64,
-    /// How many codes of nodes there are.
-    nodes: u64,
-}
-
-impl Numbers {
-    fn new(depth: u32, nodes: usize) -> Result<Numbers> {
-        let numbers = Numbers { depth: depth.into(), nodes: nodes as u64 };
-        let links = numbers.nodes.checked_mul(numbers.nodes).and_then(|pairs| pairs.checked_mul(numbers.depth));
-        links.map(|_| numbers).ok_or_else(|| {
-            Error::limit(format!("a flow of {depth} columns cannot number {nodes} nodes"))
-                .hint("make fewer nodes: --group 'depth:2' folds pages by their folders")
-        })
-    }
-
-    #[inline]
-    fn node(self, position: usize, node: Code) -> u64 {
-        position as u64 * self.nodes + u64::from(node)
-    }
-
-    /// The link from a node of a column, given by its number, to `to` in the next column.
-    #[inline]
-    fn link(self, from: u64, to: Code) -> u64 {
-        from * self.nodes + u64::from(to)
-    }
-
-    fn position(self, node: u64) -> usize {
-        (node / self.nodes) as usize
-    }
-
-    fn code(self, node: u64) -> Code {
-        (node % self.nodes) as Code
-    }
-
-    /// The numbers of the two nodes of a link.
-    fn ends(self, link: u64) -> [u64; 2] {
-        let from = link / self.nodes;
-        [from, self.node(self.position(from) + 1, (link % self.nodes) as Code)]
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct NodeCounts {
-    through: u64,
-    dropped: u64,
-    beyond: u64,
-    visitors: u64,
-    mark: Mark,
-}
-
-impl Sums for NodeCounts {
-    fn add(&mut self, from: Self) {
-        self.through += from.through;
-        self.dropped += from.dropped;
-        self.beyond += from.beyond;
-        self.visitors += from.visitors;
-    }
-
-    fn write(&self, into: &mut Vec<u8>) {
-        [self.through, self.dropped, self.beyond, self.visitors].write(into);
-    }
-
-    fn read(from: &mut impl Read) -> io::Result<Self> {
-        let [through, dropped, beyond, visitors] = Sums::read(from)?;
-        Ok(NodeCounts { through, dropped, beyond, visitors, mark: Mark::default() })
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct LinkCounts {
-    count: u64,
-    visitors: u64,
-    mark: Mark,
-}
-
-impl Sums for LinkCounts {
-    fn add(&mut self, from: Self) {
-        self.count += from.count;
-        self.visitors += from.visitors;
-    }
-
-    fn write(&self, into: &mut Vec<u8>) {
-        [self.count, self.visitors].write(into);
-    }
-
-    fn read(from: &mut impl Read) -> io::Result<Self> {
-        let [count, visitors] = Sums::read(from)?;
-        Ok(LinkCounts { count, visitors, mark: Mark::default() })
-    }
-}
-
-#[derive(Clone, Debug)]
-struct FlowCounts {
-    /// By [`Numbers::node`].
-    nodes: Grid<NodeCounts>,
-    /// By [`Numbers::link`].
-    links: Grid<LinkCounts>,
-    turn: Turn,
-}
-
-impl Analysis for BoundFlow {
-    type Work = Shows;
-    type Partial = FlowCounts;
-    type Report = FlowReport;
-
-    fn unit(&self) -> Unit {
-        self.unit
-    }
-
-    fn empty(&self) -> FlowCounts {
-        let Numbers { depth, nodes } = self.numbers;
-        let (nodes, links) = (Grid::new(depth * nodes), Grid::new(depth * nodes * nodes));
-        FlowCounts { nodes, links, turn: Turn::default() }
-    }
-
-    fn observe(&self, room: &mut Shows, counts: &mut FlowCounts, visitor: Visitor<'_>) {
-        counts.turn.next_visitor();
-        for journey in visitor.journeys(self.unit) {
-            counts.turn.next_journey();
-            self.count(room, counts, journey);
-        }
-    }
-
-    fn merge(&self, into: &mut FlowCounts, from: FlowCounts) {
-        into.nodes.merge(from.nodes);
-        into.links.merge(from.links);
-    }
-
-    fn finish(&self, counts: FlowCounts, names: &Names) -> Result<FlowReport> {
-        let names = names.node_names(self.view.nodes);
-        let (columns, rows) = self.columns(counts.nodes, names)?;
-        let links = self.links(counts.links, &columns, &rows)?;
-        Ok(FlowReport { title: self.title.clone(), columns, links })
-    }
-
-    fn bytes(&self, counts: &FlowCounts) -> usize {
-        counts.nodes.bytes() + counts.links.bytes()
-    }
-
-    fn relieve(&self, counts: &mut FlowCounts, spill: &Arc<Spill>) -> Result<()> {
-        counts.nodes.relieve(spill)?;
-        counts.links.relieve(spill)
-    }
-}
-
-/// The row of a node in its column, by [`Numbers::node`].
-type Rows = HashMap<u64, usize, RandomState>;
-
-impl BoundFlow {
-    fn count(&self, room: &mut Shows, counts: &mut FlowCounts, journey: Journey<'_>) {
-        let nodes = self.view.look(journey, room).nodes;
-        let start = self.start.map_or(Some(0), |start| nodes.iter().position(|node| *node == start));
-        let Some(start) = start else { return };
-        let path = &nodes[start..];
-        let depth = self.numbers.depth as usize;
-        for (position, &node) in path.iter().take(depth).enumerate() {
-            let number = self.numbers.node(position, node);
-            let node = counts.nodes.at(number);
-            node.through += 1;
-            node.visitors += u64::from(counts.turn.first(&mut node.mark).1);
-            let Some(&next) = path.get(position + 1) else {
-                node.dropped += 1;
-                return;
-            };
-            if position + 1 == depth {
-                node.beyond += 1;
-                return;
-            }
-            let link = counts.links.at(self.numbers.link(number, next));
-            link.count += 1;
-            link.visitors += u64::from(counts.turn.first(&mut link.mark).1);
-        }
-    }
-
-    /// The columns, each cut to its largest nodes, and the row of every node in its column.
-    fn columns(&self, counts: Grid<NodeCounts>, names: &Dictionary) -> Result<(Vec<Vec<FlowNode>>, Rows)> {
-        let position = |number: u64| self.numbers.position(number);
-        let name = |number: u64| names.name(self.numbers.code(number));
-        let mut nodes: Vec<(u64, NodeCounts)> = Vec::new();
-        counts.drain(|number, counts| nodes.push((number, counts)))?;
-        nodes.sort_unstable_by_key(|(number, counts)| (position(*number), Reverse(counts.through), name(*number)));
-
-        let (mut columns, mut rows) = (Vec::new(), HashMap::default());
-        for column in nodes.chunk_by(|(a, _), (b, _)| position(*a) == position(*b)) {
-            let named = self.top.limit().min(column.len());
-            rows.extend(column.iter().enumerate().map(|(row, (number, _))| (*number, row.min(named))));
-            let (named, rest) = column.split_at(named);
-            let node = |(number, counts): &(u64, NodeCounts)| FlowNode::named(columns.len(), name(*number), counts);
-            let mut shown: Vec<FlowNode> = named.iter().map(node).collect();
-            if !rest.is_empty() {
-                let mut other = NodeCounts::default();
-                rest.iter().for_each(|(_, counts)| other.add(*counts));
-                shown.push(FlowNode::other(columns.len(), &other));
-            }
-            columns.push(shown);
-        }
-        Ok((columns, rows))
-    }
-
-    /// The links between what is left in the columns.
-    fn links(&self, counts: Grid<LinkCounts>, columns: &[Vec<FlowNode>], rows: &Rows) -> Result<Vec<FlowLink>> {
-        let mut sums: HashMap<(usize, usize, usize), LinkCounts, RandomState> = HashMap::default();
-        counts.drain(|number, counts| {
-            let [from, to] = self.numbers.ends(number);
-            sums.entry((self.numbers.position(from), rows[&from], rows[&to])).or_default().add(counts);
-        })?;
-        let link = |((position, from, to), counts): ((usize, usize, usize), LinkCounts)| {
-            let named = columns[position][from].is_named() && columns[position + 1][to].is_named();
-            FlowLink { position, from, to, count: counts.count, visitors: named.then_some(counts.visitors) }
-        };
-        let mut links: Vec<FlowLink> = sums.into_iter().map(link).collect();
-        let key = |link: &FlowLink| (link.position, Reverse(link.count), link.ends(columns));
-        links.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-        Ok(links)
-    }
 }

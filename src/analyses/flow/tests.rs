@@ -1,7 +1,10 @@
+mod readings;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::counts::{NodeCounts, Numbers};
 use super::*;
 use crate::analyses::common::{NodeSpec, ScopeSpec, SessionSpec};
 use crate::analyses::{CommonSpec, Grain};
@@ -23,7 +26,12 @@ fn common() -> CommonSpec {
 }
 
 fn spec(depth: u32, top: &str, start: Option<&str>) -> FlowSpec {
-    FlowSpec { depth: Some(depth), top: Some(top.parse().unwrap()), start: start.map(str::to_owned) }
+    FlowSpec {
+        depth: Some(depth),
+        top: Some(top.parse().unwrap()),
+        start: start.map(str::to_owned),
+        ..FlowSpec::default()
+    }
 }
 
 fn flow(events: &[Event], spec: FlowSpec) -> Value {
@@ -67,7 +75,10 @@ fn links(report: &Value) -> Vec<String> {
 
 #[test]
 fn an_empty_log_has_no_columns() {
-    assert_eq!(flow(&[], FlowSpec::default()), json!({ "columns": [], "links": [] }));
+    assert_eq!(
+        flow(&[], FlowSpec::default()),
+        json!({ "journeys": 0, "taken": 0, "readings": 0, "columns": [], "links": [] })
+    );
 }
 
 #[test]
@@ -96,7 +107,7 @@ fn a_flow_may_begin_at_a_node() {
 fn a_start_that_occurs_nowhere_is_a_note_and_zero() {
     let (report, notes) =
         ask(&*question(spec(10, "all", Some("add_to_crt")), &common()), &visitor("v", "add_to_cart@0"));
-    assert_eq!(report, json!({ "columns": [], "links": [] }));
+    assert_eq!(report, json!({ "journeys": 1, "taken": 0, "readings": 0, "columns": [], "links": [] }));
     assert_eq!(notes, ["the start node \"add_to_crt\" occurs nowhere in the log; did you mean \"add_to_cart\"?"]);
     let (report, notes) = ask(&*question(spec(10, "all", Some("")), &common()), &visitor("v", "A@0"));
     assert_eq!((&report["columns"], notes.len()), (&json!([]), 1));
@@ -155,18 +166,19 @@ fn rules_name_every_option_in_force() {
 #[test]
 fn tables_number_positions_from_one_and_leave_out_what_is_unknown() {
     let counts = NodeCounts { through: 2, dropped: 1, visitors: 2, ..NodeCounts::default() };
-    let named = FlowNode::named(0, "A", &counts);
-    let columns = vec![vec![named], vec![FlowNode::other(1, &counts)]];
-    let links = vec![FlowLink { position: 0, from: 0, to: 0, count: 1, visitors: None }];
-    let tables = FlowReport { title: String::new(), columns, links }.tables();
+    let named = FlowNode::named("A", &NodeCounts { entered: 2, ..counts }, false);
+    let columns = vec![vec![named], vec![FlowNode::other(&counts, false)]];
+    let links = vec![FlowLink { column: 0, from: 0, to: 0, count: 1, highlighted: None, visitors: None }];
+    let (title, first, highlights) = (String::new(), 1, false);
+    let tables = FlowReport { title, first, columns, links, journeys: 2, taken: 2, readings: 2, highlights }.tables();
     let name = |name: &str| Cell::Text(name.to_owned());
     let [link, nodes] = [&tables[0].rows, &tables[1].rows];
-    assert_eq!(link[0], [Cell::Count(1), name("A"), name(OTHER), Cell::Count(1), Cell::Null]);
+    assert_eq!(link[0], [Cell::Integer(1), name("A"), name(OTHER), Cell::Count(1), Cell::Null]);
     assert_eq!(
         nodes[0],
-        [Cell::Count(1), name("A")].into_iter().chain([2, 2, 1, 0, 2].map(Cell::Count)).collect::<Vec<_>>()
+        [Cell::Integer(1), name("A")].into_iter().chain([2, 2, 1, 0, 2].map(Cell::Count)).collect::<Vec<_>>()
     );
-    assert_eq!((&nodes[1][0], &nodes[1][6]), (&Cell::Count(2), &Cell::Null));
+    assert_eq!((&nodes[1][0], &nodes[1][6]), (&Cell::Integer(2), &Cell::Null));
     assert!(tables.iter().all(|table| table.rows.iter().all(|row| row.len() == table.columns.len())));
 }
 
