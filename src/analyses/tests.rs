@@ -37,7 +37,7 @@ impl Answers {
         }
         let matrix = PathsSpec { top: Some(top), matrix: true, depth: Some(DEPTH), ..PathsSpec::default() };
         let around = PathsSpec { around: Some("A".into()), before: Some(3), after: Some(2), ..PathsSpec::default() };
-        let flow = FlowSpec { depth: Some(DEPTH), top: Some(Top::All), start: None };
+        let flow = FlowSpec { depth: Some(DEPTH), top: Some(Top::All), ..FlowSpec::default() };
         let paths = parts(matrix, common, events).into_iter();
         let rest = parts(GraphSpec::default(), common, events).into_iter().zip(parts(flow, common, events));
         let all = paths.zip(rest).zip(parts(around, common, events));

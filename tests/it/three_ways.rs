@@ -44,6 +44,11 @@ const QUESTIONS: &[Question] = &[
         flags: &["--depth", "4", "--top", "all", "--start", "search"],
     },
     Question {
+        kind: "flow",
+        options: "end = 'cart'\noccurrence = 'every'\nhighlight = 'search'",
+        flags: &["--end", "cart", "--occurrence", "every", "--highlight", "search"],
+    },
+    Question {
         kind: "graph",
         options: "repeats = 'keep'\nhide = ['error_page']\ngroup = ['p*_view = Product']",
         flags: &["--repeats", "keep", "--hide", "error_page", "--group", "p*_view = Product"],

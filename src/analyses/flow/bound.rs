@@ -72,13 +72,17 @@ impl Analysis for BoundFlow {
 
     fn finish(&self, counts: FlowCounts, names: &Names) -> Result<FlowReport> {
         let FlowCounts { journeys: [journeys, taken, readings], nodes, links, values, entries, .. } = counts;
-        let (columns, rows) = self.cut(self.places(nodes, values, names)?);
-        let links = self.links(links, entries, &columns, &rows)?;
+        let places = self.places(nodes, values, names)?;
+        // Columns that no reading comes to are left out at both ends; there are none in between.
+        let lowest = places.first().map_or(0, |place| place.column);
+        let (columns, rows) = self.cut(places);
+        let mut links = self.sums_of_links(links, entries, &rows)?;
+        links.iter_mut().for_each(|((column, ..), _)| *column -= lowest);
         Ok(FlowReport {
             title: self.title.clone(),
-            first: self.columns.first - self.in_front() as i64,
+            first: self.columns.first - self.in_front() as i64 + lowest as i64,
+            links: self.links(links, &columns),
             columns,
-            links,
             journeys,
             taken,
             readings,
@@ -185,8 +189,7 @@ impl BoundFlow {
         Ok(places)
     }
 
-    /// The columns, each cut to its largest nodes, and the row of every node in its column. Columns that no reading comes to are
-    /// empty at the beginning and missing at the end.
+    /// The columns, each cut to its largest nodes, and the row of every node in its column.
     fn cut(&self, places: Vec<Place<'_>>) -> (Vec<Vec<FlowNode>>, Rows) {
         let highlights = self.highlight.is_some();
         let mut columns: Vec<Vec<FlowNode>> = Vec::new();
@@ -202,20 +205,18 @@ impl BoundFlow {
                 rest.iter().for_each(|place| other.add(place.counts));
                 shown.push(FlowNode::other(&other, highlights));
             }
-            columns.resize_with(column[0].column, Vec::new);
             columns.push(shown);
         }
         (columns, rows)
     }
 
-    /// The links between what is left in the columns.
-    fn links(
+    /// Links summed by column and the rows of their nodes.
+    fn sums_of_links(
         &self,
         links: Grid<LinkCounts>,
         entries: Counts<u64, LinkCounts>,
-        columns: &[Vec<FlowNode>],
         rows: &Rows,
-    ) -> Result<Vec<FlowLink>> {
+    ) -> Result<Vec<((usize, usize, usize), LinkCounts)>> {
         let mut sums: HashMap<(usize, usize, usize), LinkCounts, RandomState> = HashMap::default();
         let mut sum = |column: usize, [from, to]: [Code; 2], counts: LinkCounts| {
             sums.entry((column, rows[&(column, from)], rows[&(column + 1, to)])).or_default().add(counts);
@@ -229,6 +230,11 @@ impl BoundFlow {
             let (value, to) = self.numbers.ends(number);
             sum(0, [value as Code, to], counts);
         })?;
+        Ok(sums.into_iter().collect())
+    }
+
+    /// The links between what is left in the columns.
+    fn links(&self, sums: Vec<((usize, usize, usize), LinkCounts)>, columns: &[Vec<FlowNode>]) -> Vec<FlowLink> {
         let link = |((column, from, to), counts): ((usize, usize, usize), LinkCounts)| {
             let named = columns[column][from].is_named() && columns[column + 1][to].is_named();
             FlowLink {
@@ -243,6 +249,6 @@ impl BoundFlow {
         let mut links: Vec<FlowLink> = sums.into_iter().map(link).collect();
         let key = |link: &FlowLink| (link.column, Reverse(link.count), link.ends(columns));
         links.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-        Ok(links)
+        links
     }
 }

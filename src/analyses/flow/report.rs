@@ -15,7 +15,7 @@ pub struct FlowReport {
     pub title: String,
     /// The position of the first column.
     pub first: i64,
-    /// The nodes at each position, from the first position on. Those that no reading comes to are empty.
+    /// The nodes at each position, from the first position that a reading comes to on.
     pub columns: Vec<Vec<FlowNode>>,
     /// By position, then the most frequent first.
     pub links: Vec<FlowLink>,
@@ -195,8 +195,7 @@ impl Report for FlowReport {
             }
             row
         };
-        let met = self.columns.iter().enumerate().filter(|(_, nodes)| !nodes.is_empty());
-        let columns: Vec<Value> = met.map(column).collect();
+        let columns: Vec<Value> = self.columns.iter().enumerate().map(column).collect();
         let links: Vec<Value> = self.links.iter().map(link).collect();
         let FlowReport { journeys, taken, readings, .. } = *self;
         json!({ "journeys": journeys, "taken": taken, "readings": readings, "columns": columns, "links": links })
