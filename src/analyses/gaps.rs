@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::facts::By;
-use super::goals::Goals;
+use super::parts::{self, PURCHASES, Part};
 use super::step::{Hit, Matcher};
 use super::{Analysis, Bound, Common, Grain, Notes, Question, Segmented, SegmentedReport, Spec};
 use crate::counts::{Grid, Mark, Sums, Turn};
@@ -62,7 +62,7 @@ clickpath gaps sample-data/shop.csv.gz --of event --grain session --table values
             By::refuse_session_facts(&common.by)?;
         }
         let goal: Vec<String> = self.goal.into_iter().collect();
-        Ok(Box::new(Gaps { of, goal: Goals::parse(&goal, &common.steps)?, grain, common }))
+        Ok(Box::new(Gaps { of, goal: Part::parse("goal", &goal, PURCHASES, &common.steps)?, grain, common }))
     }
 }
 
@@ -70,18 +70,9 @@ clickpath gaps sample-data/shop.csv.gz --of event --grain session --table values
 struct Gaps {
     of: String,
     /// Exactly one.
-    goal: Goals,
+    goal: Part,
     grain: Grain,
     common: Common,
-}
-
-impl Gaps {
-    /// What must be read to recognise the goal.
-    fn goal_needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        self.goal.needs(&self.common.nodes, &mut needs);
-        needs
-    }
 }
 
 impl Question for Gaps {
@@ -91,16 +82,12 @@ impl Question for Gaps {
 
     fn rules(&self) -> Map<String, Value> {
         let mut rules = Map::from_iter([("of".to_owned(), json!(self.of))]);
-        self.goal.rule(&self.common.steps, &mut rules);
+        rules.extend(parts::rules([&self.goal]));
         rules.insert("grain".into(), json!(self.grain));
         if self.grain == Grain::Session {
             rules.extend(self.common.session_rules());
         }
-        if !self.goal_needs().nodes.is_empty() {
-            // A goal may be a node; no path is shown, so the other rules of nodes are of no account.
-            let in_force = |(rule, _): &(String, Value)| ["node", "group"].contains(&rule.as_str());
-            rules.extend(self.common.node_rules().into_iter().filter(in_force));
-        }
+        rules.extend(parts::step_rules([&self.goal], &self.common));
         rules.extend(self.common.by_rule());
         rules
     }
@@ -108,26 +95,27 @@ impl Question for Gaps {
     fn needs(&self) -> Needs {
         let mut needs = self.common.scope_needs();
         needs.add(Needs::of_dimensions(std::slice::from_ref(&self.of)));
-        needs.add(self.goal_needs());
+        self.goal.needs(&self.common.nodes, &mut needs);
         if self.grain == Grain::Session {
-            needs.add(Needs::of_sessions(&self.common.sessions));
+            needs.add(self.common.session_needs());
         }
         needs
     }
 
     fn bind(&self, names: &Names, notes: &mut Notes) -> Result<Box<dyn Bound>> {
         let Common { nodes, conventions, .. } = &self.common;
-        let goal = self.goal.steps(names, notes);
+        let goal = self.goal.steps(names);
+        self.goal.note_no_default(names, notes);
         let dimension = names.dimension(&self.of)?;
         let bound = BoundGaps {
             of: self.of.clone(),
             grain: self.grain,
-            unit: self.common.unit(self.grain, names)?,
+            unit: self.common.unit(self.grain, names, notes)?,
             dimension,
             values: names.dimension_names(dimension).len() as u64,
             goal: Matcher::new(&goal, nodes, &conventions.page_views, names, notes)?,
         };
-        Ok(Box::new(Segmented::new(bound, &self.common, names)?))
+        Ok(Box::new(Segmented::new(bound, &self.common, names, notes)?))
     }
 }
 

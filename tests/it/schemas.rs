@@ -57,7 +57,7 @@ fn assert_valid(document: &Value, asked: &str) {
 }
 
 /// Questions that between them show every part of every report.
-const QUESTIONS: [&[&str]; 26] = [
+const QUESTIONS: [&[&str]; 30] = [
     &["inspect"],
     &["report"],
     &["summary"],
