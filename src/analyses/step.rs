@@ -131,7 +131,10 @@ impl Step {
 
     /// Whether it asks for the node of an event.
     pub fn asks_for_nodes(&self) -> bool {
-        self.slots().iter().flat_map(|slot| &slot.alternatives).any(|one| matches!(one.what, What::Node(_) | What::Place(_)))
+        self.slots()
+            .iter()
+            .flat_map(|slot| &slot.alternatives)
+            .any(|one| matches!(one.what, What::Node(_) | What::Place(_)))
     }
 
     /// Whether the same events fit it, whatever it is called.
