@@ -113,6 +113,9 @@ struct Place<'a> {
 /// The row of each node in its column of the report, by column and code.
 type Rows = HashMap<(usize, Code), usize, RandomState>;
 
+/// Column, row of the node that it leaves, row of that in the next column, and what is counted.
+type LinkSum = ((usize, usize, usize), LinkCounts);
+
 impl BoundFlow {
     /// How many columns of the report are in front of those of nodes.
     fn in_front(&self) -> usize {
@@ -216,7 +219,7 @@ impl BoundFlow {
         links: Grid<LinkCounts>,
         entries: Counts<u64, LinkCounts>,
         rows: &Rows,
-    ) -> Result<Vec<((usize, usize, usize), LinkCounts)>> {
+    ) -> Result<Vec<LinkSum>> {
         let mut sums: HashMap<(usize, usize, usize), LinkCounts, RandomState> = HashMap::default();
         let mut sum = |column: usize, [from, to]: [Code; 2], counts: LinkCounts| {
             sums.entry((column, rows[&(column, from)], rows[&(column + 1, to)])).or_default().add(counts);
@@ -234,8 +237,8 @@ impl BoundFlow {
     }
 
     /// The links between what is left in the columns.
-    fn links(&self, sums: Vec<((usize, usize, usize), LinkCounts)>, columns: &[Vec<FlowNode>]) -> Vec<FlowLink> {
-        let link = |((column, from, to), counts): ((usize, usize, usize), LinkCounts)| {
+    fn links(&self, sums: Vec<LinkSum>, columns: &[Vec<FlowNode>]) -> Vec<FlowLink> {
+        let link = |((column, from, to), counts): LinkSum| {
             let named = columns[column][from].is_named() && columns[column + 1][to].is_named();
             FlowLink {
                 column,

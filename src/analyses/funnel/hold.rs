@@ -1,5 +1,6 @@
 //! The columns whose values the events of an attempt share, and the elements of those that have lists.
 
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::analyses::step::Hit;
@@ -75,7 +76,7 @@ pub struct Lists {
 
 impl Lists {
     fn new(column: usize, values: &Dictionary) -> Lists {
-        let mut known: HashMap<String, Code> = HashMap::new();
+        let mut known: HashMap<String, Code, RandomState> = HashMap::default();
         let mut lists = Lists { column, elements: vec![MISSING], ends: vec![1] };
         for (_, value) in values.iter() {
             let start = lists.elements.len();

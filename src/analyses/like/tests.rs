@@ -46,8 +46,23 @@ fn depth(like: &str, steps: &str, more: &str, events: &str) -> u64 {
 
 /// How many sessions a visitor has.
 fn sessions(like: &str, events: &str) -> u64 {
-    let (report, _) = ask(&*asked("summary", &format!("like = '{like}'")).unwrap(), &visitor("v", events));
+    sessions_of(like, &visitor("v", events))
+}
+
+/// How many sessions a log has.
+fn sessions_of(like: &str, log: &[Event]) -> u64 {
+    sessions_with(like, "", log)
+}
+
+/// The same with more keys.
+fn sessions_with(like: &str, more: &str, log: &[Event]) -> u64 {
+    let (report, _) = ask(&*asked("summary", &format!("like = '{like}'\n{more}")).unwrap(), log);
     report["sessions"].as_u64().unwrap()
+}
+
+/// Events of a visitor that all carry one campaign, or none if it is empty: in these logs every column has the values of the device.
+fn from(campaign: &str, events: &str) -> Vec<Event> {
+    visitor("v", events).into_iter().map(|event| Event { device: campaign.into(), ..event }).collect()
 }
 
 /// Whole paths with their counts.
@@ -157,7 +172,7 @@ fn a_single_key_wins_over_the_preset() {
         assert_eq!(changed.get(key), Some(&value), "{key}");
         // All else is as the preset has it.
         let mut rest = preset.clone();
-        let of_sessions = ["timeout", "timeout_edge", "max_duration", "count"];
+        let of_sessions = ["timeout", "timeout_edge", "max_duration", "split_at_midnight", "count"];
         for rules in [&mut changed, &mut rest] {
             rules.retain(|rule, _| rule != key && !of_sessions.contains(&rule.as_str()));
         }

@@ -2,7 +2,7 @@
 //! before step k, an exclusion ends the attempt but the visitor keeps its earlier steps. Totals: a new attempt may open behind a
 //! conversion, a time-out or an exclusion. Optimised re-entry: every event of step 1 is tried.
 
-use super::{depth, entered, sessions};
+use super::{depth, entered, from, sessions, sessions_of, sessions_with};
 use crate::testing::{Event, visitor};
 
 const DAY: i64 = 86_400;
@@ -54,6 +54,14 @@ fn hold_freezes_the_value_of_the_first_step() {
 
 #[test]
 fn a_session_lasts_a_day_at_most() {
-    let hourly = |count: i64| (0..count).map(|n| format!("a@{}", n * 1800)).collect::<Vec<_>>().join(" ");
-    assert_eq!((sessions("mixpanel", &hourly(49)), sessions("mixpanel", &hourly(50))), (1, 2));
+    let half_hourly = |count: i64| (0..count).map(|n| format!("a@{}", n * 1800)).collect::<Vec<_>>().join(" ");
+    let without_midnight =
+        |count| sessions_with("mixpanel", "split_at_midnight = false", &visitor("v", &half_hourly(count)));
+    assert_eq!((without_midnight(49), without_midnight(50)), (1, 2));
+}
+
+#[test]
+fn a_session_ends_at_midnight_and_not_at_another_campaign() {
+    assert_eq!((sessions("mixpanel", "a@86399 b@86400"), sessions("mixpanel", "a@86400 b@86401")), (2, 1));
+    assert_eq!(sessions_of("mixpanel", &[from("ads", "a@0"), from("mail", "a@60")].concat()), 1);
 }
