@@ -58,6 +58,8 @@ pub struct Attempts {
     /// The hits of one held value, and their places in the whole trail.
     part: Trail,
     places: Vec<u32>,
+    /// The places of excluding events, one for each event.
+    excluding: Vec<u32>,
     /// All places, sorted by held value.
     by_value: Vec<u32>,
     /// The best attempt so far, by places.
@@ -116,12 +118,13 @@ impl Plan {
         order.extend(0..trail.hits.len() as u32);
         order.sort_by_key(|&at| trail.held[at as usize]);
         scratch.best.clear();
+        self.find_excluding(trail, 0..trail.hits.len(), &mut scratch.excluding);
         let mut deepest = 0;
         for same in order.chunk_by(|&a, &b| trail.held[a as usize] == trail.held[b as usize]) {
             if same.iter().all(|&at| trail.hits[at as usize].mask & 1 == 0) {
                 continue;
             }
-            self.gather(trail, same, 0..trail.hits.len(), scratch);
+            self.gather(trail, same, scratch);
             if self.each_value {
                 self.enter(&mut scratch.part);
             }
@@ -151,15 +154,24 @@ impl Plan {
         }
     }
 
-    /// Makes the part of the hits at `same`, which hold one value, and of all excluding events `within` some hits.
-    fn gather(&self, trail: &Trail, same: &[u32], within: Range<usize>, scratch: &mut Attempts) {
+    /// Finds the excluding events `within` some hits.
+    fn find_excluding(&self, trail: &Trail, within: Range<usize>, excluding: &mut Vec<u32>) {
+        excluding.clear();
+        if !self.rules.exclusions.is_empty() {
+            excluding.extend(within.filter(|&at| trail.hits[at].excluded != 0).map(|at| at as u32));
+            // An event that holds several values has several hits.
+            excluding.dedup_by_key(|at| trail.hits[*at as usize].at);
+        }
+    }
+
+    /// Makes the part of the hits at `same`, which hold one value, and of the excluding events that were found.
+    fn gather(&self, trail: &Trail, same: &[u32], scratch: &mut Attempts) {
         let value = trail.held[same[0] as usize];
         let holds = |at: usize| trail.held[at] == value;
         scratch.places.clear();
         scratch.places.extend_from_slice(same);
-        if !self.rules.exclusions.is_empty() {
-            let excluding = within.filter(|&at| trail.hits[at].excluded != 0 && !holds(at));
-            scratch.places.extend(excluding.map(|at| at as u32));
+        if !scratch.excluding.is_empty() {
+            scratch.places.extend(scratch.excluding.iter().filter(|&&at| !holds(at as usize)));
             scratch.places.sort_unstable();
             // Of an event that holds several values the hit of this one counts, or else any.
             scratch.places.dedup_by(|next, kept| {
@@ -190,7 +202,8 @@ impl Plan {
         if held {
             let value = trail.held[start];
             let same: Vec<u32> = within.clone().filter(|&at| trail.held[at] == value).map(|at| at as u32).collect();
-            self.gather(trail, &same, within, scratch);
+            self.find_excluding(trail, within, &mut scratch.excluding);
+            self.gather(trail, &same, scratch);
         }
         let Attempts { work, part, places, hits, .. } = scratch;
         let here = if held { places.partition_point(|&at| (at as usize) < start) } else { start };
