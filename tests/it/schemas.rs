@@ -252,8 +252,9 @@ fn answers_that_are_changed_are_of_no_schema() {
 const OPEN: [&str; 6] = ["rules", "by", "rejected_reasons", "nulled", "roles", "stage"];
 
 /// Keys that may be missing.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 12] = [
     "segments",
+    "highlighted",
     "journeys_left_out",
     "fail_under",
     "dropped_next",
@@ -323,7 +324,7 @@ fn changes(document: &Value, place: &str) -> Vec<(&'static str, Value)> {
         Value::Number(_) => {
             changes.push(("as a text", with(json!("1"))));
             let below = MAY_BE_BELOW_ZERO.contains(&key)
-                || (place.contains("/matrix/") && key == "position")
+                || (key == "position" && ["/matrix/", "/columns/", "/links/"].iter().any(|list| place.contains(list)))
                 || (place.contains("/comparison/") && place.contains("/interval/"));
             if !below {
                 changes.push(("below zero", with(json!(-1))));

@@ -113,8 +113,8 @@ struct Place<'a> {
 /// The row of each node in its column of the report, by column and code.
 type Rows = HashMap<(usize, Code), usize, RandomState>;
 
-/// Column, row of the node that it leaves, row of that in the next column, and what is counted.
-type LinkSum = ((usize, usize, usize), LinkCounts);
+/// A link by the column in which it begins and the rows of its nodes in their columns.
+type LinkPlace = (usize, usize, usize);
 
 impl BoundFlow {
     /// How many columns of the report are in front of those of nodes.
@@ -219,8 +219,8 @@ impl BoundFlow {
         links: Grid<LinkCounts>,
         entries: Counts<u64, LinkCounts>,
         rows: &Rows,
-    ) -> Result<Vec<LinkSum>> {
-        let mut sums: HashMap<(usize, usize, usize), LinkCounts, RandomState> = HashMap::default();
+    ) -> Result<Vec<(LinkPlace, LinkCounts)>> {
+        let mut sums: HashMap<LinkPlace, LinkCounts, RandomState> = HashMap::default();
         let mut sum = |column: usize, [from, to]: [Code; 2], counts: LinkCounts| {
             sums.entry((column, rows[&(column, from)], rows[&(column + 1, to)])).or_default().add(counts);
         };
@@ -237,8 +237,8 @@ impl BoundFlow {
     }
 
     /// The links between what is left in the columns.
-    fn links(&self, sums: Vec<LinkSum>, columns: &[Vec<FlowNode>]) -> Vec<FlowLink> {
-        let link = |((column, from, to), counts): LinkSum| {
+    fn links(&self, sums: Vec<(LinkPlace, LinkCounts)>, columns: &[Vec<FlowNode>]) -> Vec<FlowLink> {
+        let link = |((column, from, to), counts): (LinkPlace, LinkCounts)| {
             let named = columns[column][from].is_named() && columns[column + 1][to].is_named();
             FlowLink {
                 column,
