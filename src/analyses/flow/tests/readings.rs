@@ -1,4 +1,6 @@
 use super::*;
+use crate::analyses::graph::GraphSpec;
+use crate::analyses::paths::PathsSpec;
 
 /// A flow as numbers: `[through, entered, dropped, beyond, highlighted, visitors]` by position and node, `[count, highlighted, visitors]`
 /// by position and both nodes, and `[journeys, taken, readings]`.
@@ -260,6 +262,33 @@ proptest! {
         prop_assert_eq!(both.journeys, after.journeys);
         let at = (0, "A".to_owned());
         prop_assert_eq!(both.nodes.get(&at).map(|counts| counts[0]), before.nodes.get(&at).map(|counts| counts[0]));
+    }
+
+    #[test]
+    fn a_flow_agrees_with_the_graph_and_with_the_matrix(log in logs(), keep in any::<bool>()) {
+        let all = |spec: FlowSpec| numbered(&asked(&log, &FlowSpec { top: Some("all".parse().unwrap()), ..spec }, keep));
+        let counts = |flow: &Numbered, position: i64| -> BTreeMap<String, usize> {
+            let here = flow.nodes.iter().filter(|((at, _), _)| *at == position);
+            here.map(|((_, node), counts)| (node.clone(), counts[0])).collect()
+        };
+        let graph = ask(&*question(GraphSpec::default(), &common_of(keep)), &log).0;
+        let ends = |key: &str| -> BTreeMap<String, usize> {
+            let nodes = graph["nodes"].as_array().unwrap().iter().filter(|node| count(&node[key]) > 0);
+            nodes.map(|node| (text(&node["node"]), count(&node[key]))).collect()
+        };
+        let backwards = FlowSpec { direction: Some(Direction::Backwards), ..FlowSpec::default() };
+        prop_assert_eq!(counts(&all(FlowSpec::default()), 1), ends("entries"));
+        prop_assert_eq!(counts(&all(backwards), 0), ends("exits"));
+
+        let around = PathsSpec { around: named("A"), before: Some(2), after: Some(2), ..PathsSpec::default() };
+        let matrix = ask(&*question(around, &common_of(keep)), &log).0["matrix"].clone();
+        let through = all(FlowSpec { through: named("A"), depth: Some(2), ..FlowSpec::default() });
+        for position in -2..=2 {
+            let cells = matrix.as_array().unwrap().iter().filter(|cell| cell["position"] == json!(position));
+            let cells = cells.map(|cell| (text(&cell["node"]), count(&cell["count"])));
+            let at_nodes: BTreeMap<_, _> = cells.filter(|(node, _)| node != "(start)" && node != "(end)").collect();
+            prop_assert_eq!(counts(&through, position), at_nodes);
+        }
     }
 
     #[test]
