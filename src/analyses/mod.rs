@@ -35,6 +35,7 @@ mod named;
 mod next;
 mod overview;
 mod parts;
+mod path_scope;
 pub mod paths;
 mod pattern;
 mod periods;
@@ -48,11 +49,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use common::{Bounce, Common, CommonSpec, Conventions, Grain, PathScope};
+pub use common::{Bounce, Common, CommonSpec, Conventions, Grain};
 pub use facts::By;
 pub use like::Like;
 pub use named::NamedSteps;
 pub use overview::Overview;
+pub use path_scope::PathScope;
 pub use periods::Period;
 pub use segment::{Segmented, SegmentedReport};
 pub use select::Chosen;

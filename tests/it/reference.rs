@@ -1,6 +1,7 @@
 //! The reference of the command line, completions, manual pages and the document about jobs come from what the program is, and work.
 
 use std::fs;
+use std::io::Write;
 use std::process::Command;
 
 use crate::support::{Run, answer_in, clickpath, root};
@@ -76,7 +77,10 @@ fn bash_completes_commands_and_flags() {
         let ask = format!(
             "COMP_WORDS=(clickpath {command} {begun}); COMP_CWORD=2; _clickpath clickpath {begun} {command}; echo \"${{COMPREPLY[@]}}\""
         );
-        let output = Command::new("bash").arg("-c").arg(format!("{script}\n{ask}")).output().unwrap();
+        // From a file: it is longer than an argument may be.
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{script}\n{ask}").unwrap();
+        let output = Command::new("bash").arg(file.path()).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{command} {begun}");
     }
 }

@@ -88,7 +88,7 @@ const MATRIX: &[&str] = &["--matrix", "--depth", "4"];
 #[test]
 fn step_matrix_around_a_node() {
     for look in LOOKS.iter().filter(|look: &&Look| !look.flags.contains(&"page")) {
-        let around = ["--around", "cart", "--before", "2", "--after", "3"];
+        let around = ["--around", "node(cart)", "--before", "2", "--after", "3"];
         for (log, report) in logs::whole("paths", &[look.flags, &around].concat()) {
             let expected = look.view(log, |view| matrix_around(&look.journeys(log), view, "cart", 2, 3));
             check_matrix(&report, &expected, &look.place(log));
