@@ -179,7 +179,7 @@ pub struct ScopeSpec {
     /// Only the journeys whose facts fulfil this SQL: columns of the log and the facts that `sessions` writes
     #[arg(long, value_name = "SQL")]
     pub journeys: Option<String>,
-    /// Only the journeys among whose nodes this pattern occurs: start >> /cart > !support* > (pay | order), 'a >[10m] b > end'
+    /// Only the journeys among whose nodes this pattern occurs: `start >> /cart > !support* > (pay | order)`, `a >[10m] b > end`
     #[arg(long, value_name = "PATTERN")]
     pub matching: Option<String>,
     /// Only the events that fulfil this SQL: journeys are made of what is left. A flag of the input for a single question

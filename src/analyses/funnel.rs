@@ -178,7 +178,8 @@ pub struct FunnelSpec {
     #[arg(long, value_name = "N")]
     pub min_support: Option<NonZeroU64>,
     /// Whose value of a column of --by counts: the first or the last of the visitor's events that fit a step; `all`: the funnel once
-    /// for each value, over its events alone; step:N: once for each value that an attempt has at that step [default: first]
+    /// for each value, over its events alone; step:N: once for each value that an attempt has at that step; entries: once for each
+    /// value of the events of the first step, which open attempts of their own [default: first]
     #[arg(long, value_name = "TOUCH")]
     pub touch: Option<Touch>,
     /// Also write a row for each attempt that is counted to this file (.csv, .jsonl or .parquet; in a job a name inside of the

@@ -108,7 +108,11 @@ impl Common {
     /// Settles a question, with the defaults of the system that it is to be like. One that contradicts what the user said gives way.
     pub fn settle<S: Spec>(self, spec: S) -> Result<Box<dyn Question>> {
         let Some(like) = self.like.clone() else { return spec.resolve(self) };
-        let defaults = like.defaults(S::NAME);
+        let mut defaults = like.defaults(S::NAME);
+        if self.by.is_empty() {
+            // Whose value counts is of no account where nothing is broken down.
+            defaults.remove("touch");
+        }
         let settled = |defaults: &Table, like: Like| -> Result<Box<dyn Question>> {
             filled(defaults, &spec)?.resolve(Common { like: Some(like), ..self.clone() })
         };

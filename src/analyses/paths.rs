@@ -38,8 +38,8 @@ pub struct PathsSpec {
     /// How many paths are shown, or `all`; the rest are counted [default: 20]
     #[arg(long, value_name = "N")]
     pub top: Option<Top>,
-    /// Only the paths in which this pattern occurs, and how many journeys have it: start >> /cart > !support* > (pay | order),
-    /// 'a >[10m] b > end'
+    /// Only the paths in which this pattern occurs, and how many journeys have it: `start >> /cart > !support* > (pay | order)`,
+    /// `a >[10m] b > end`
     #[arg(long, value_name = "PATTERN")]
     pub pattern: Option<String>,
     /// Which occurrences of a pattern the matrix is aligned at, and which are written to --matches-out: with `every` a journey counts

@@ -81,10 +81,21 @@ const JOB: &str = "\
 input.files = ['log.parquet']
 [[summary]]
 by = ['device']
+[[summary]]
+name = 'cut'
+split_at_midnight = true
+split_on_campaign = true
+split_on = ['add_to_cart']
+[[flow]]
+end = 'purchase'
+highlight = 'add_to_cart'
+[[gaps]]
+of = 'device'
 [[graph]]
 by = ['source']
 [[paths]]
 top = 50
+pattern = 'view_item > !purchase* > end'
 [[funnel]]
 steps = 'view_item > add_to_cart > begin_checkout > purchase'
 [[abandonment]]

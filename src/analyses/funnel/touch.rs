@@ -25,6 +25,8 @@ pub enum Touch {
     All,
     /// Each value that an attempt has at this step, counted from 1.
     Step(usize),
+    /// Each value of the events of the first step: of each value these alone open attempts.
+    Entries,
 }
 
 impl std::str::FromStr for Touch {
@@ -36,9 +38,10 @@ impl std::str::FromStr for Touch {
             "first" => Ok(Touch::First),
             "last" => Ok(Touch::Last),
             "all" => Ok(Touch::All),
+            "entries" => Ok(Touch::Entries),
             _ => step(text).map(Touch::Step).ok_or_else(|| {
                 Error::question(format!("{text:?} does not say whose value counts"))
-                    .hint("say first, last, all, or step:2 for the second step")
+                    .hint("say first, last, all, entries, or step:2 for the second step")
             }),
         }
     }
@@ -51,6 +54,7 @@ impl std::fmt::Display for Touch {
             Touch::Last => f.write_str("last"),
             Touch::All => f.write_str("all"),
             Touch::Step(step) => write!(f, "step:{step}"),
+            Touch::Entries => f.write_str("entries"),
         }
     }
 }
@@ -103,12 +107,12 @@ impl Touch {
 
     /// Whether a journey may be counted for several values.
     fn has_series(self) -> bool {
-        matches!(self, Touch::All | Touch::Step(_))
+        matches!(self, Touch::All | Touch::Step(_) | Touch::Entries)
     }
 
     /// Why another option cannot be had with a series for each value.
     fn contradiction(self, spec: &FunnelSpec, options: &Options) -> Option<&'static str> {
-        let (all, step) = (self == Touch::All, matches!(self, Touch::Step(_)));
+        let (all, step) = (self == Touch::All, matches!(self, Touch::Step(_) | Touch::Entries));
         let removes = options.exclusions.iter().any(|exclusion| exclusion.between.effect == Effect::Remove);
         let refused = [
             (spec.visitors_out.is_some(), "counts a journey for several values: --visitors-out has one row for it"),
@@ -130,6 +134,7 @@ impl Touch {
         let of = match self {
             Touch::First | Touch::Last => return Ok(None),
             Touch::All => Of::Events,
+            Touch::Entries => Of::Step(0),
             // Which attempts there are is settled before the step has a value.
             Touch::Step(step) if every || step == 1 && entry != Entry::Best => Of::Attempts(step - 1),
             Touch::Step(step) => Of::Step(step - 1),

@@ -54,6 +54,7 @@ fn each_touch_takes_its_own_value() {
     assert_eq!(by("step:1"), of([("x", [2, 2, 1]), ("y", [1, 0, 0]), ("", [1, 1, 1])]));
     assert_eq!(by("step:2"), of([("x", [1, 1, 0]), ("y", [1, 1, 1]), ("", [2, 1, 0])]));
     assert_eq!(by("step:3"), of([("y", [1, 1, 1]), ("", [2, 1, 0])]));
+    assert_eq!(by("entries"), by("step:1"), "where every event of the first step may open the attempt");
     let report = answer("", "step:2", &log);
     assert_eq!(entered(&report), [3, 2, 1], "the answer itself is as ever");
     assert_eq!(report["segments"][0]["never_entered"], 1, "4 has no value");
@@ -108,6 +109,26 @@ fn touches_that_contradict_other_options_are_refused() {
     assert!(refused("touch = 'all'", json!(["weekday"])).contains("weekday is a fact"));
     let error = FunnelSpec::deserialize("touch = 'some'".parse::<toml::Table>().unwrap()).unwrap_err();
     assert!(error.to_string().contains("does not say whose value counts"), "{error}");
+}
+
+#[test]
+fn each_value_of_the_first_step_opens_attempts_of_its_own() {
+    let log = [with_devices("1", "A@0/x A@9/y B@10/x"), with_devices("2", "D@0/x")].concat();
+    let by = |touch: &str, text: &str| segments(&answer(text, touch, &log));
+    assert_eq!(by("step:1", "window = '5s'\nentry = 'first'"), of([("x", [1, 0, 0]), ("", [0, 0, 0])]));
+    assert_eq!(
+        by("entries", "window = '5s'\nentry = 'first'"),
+        of([("x", [1, 0, 0]), ("y", [1, 1, 0]), ("", [0, 0, 0])])
+    );
+    assert_eq!(
+        by("entries", "window = '5s'\nentry = 'each'"),
+        of([("x", [1, 0, 0]), ("y", [1, 1, 0]), ("", [0, 0, 0])])
+    );
+    assert_eq!(by("step:1", "window = '20s'\nentry = 'each'"), of([("x", [1, 1, 0]), ("", [0, 0, 0])]));
+    assert_eq!(
+        by("entries", "window = '20s'\nentry = 'each'"),
+        of([("x", [1, 1, 0]), ("y", [1, 1, 0]), ("", [0, 0, 0])])
+    );
 }
 
 /// How many attempts reach each step.
@@ -205,6 +226,31 @@ proptest! {
     }
 
     #[test]
+    fn the_entries_of_each_value_are_a_funnel_of_their_own(log in logs()) {
+        for (text, options) in apart().filter(|(text, _)| !["remove", "on_repeat", "strict_among", "ties"].iter().any(|rule| text.contains(rule))) {
+            let mut slow: BTreeMap<String, Vec<Attempt>> = BTreeMap::new();
+            for journey in journeys(&log) {
+                let mut any = false;
+                for device in ["", "mobile", "desktop"] {
+                    let other = |event: &Event| event.event == "A" && event.device != device;
+                    let renamed = |event: &Event| if other(event) { Event { event: "other".into(), ..event.clone() } } else { event.clone() };
+                    let renamed: Vec<Event> = journey.iter().map(renamed).collect();
+                    let found = expected(&options, false, &renamed).0;
+                    if !found.is_empty() {
+                        slow.entry(device.into()).or_default().extend(found);
+                        any = true;
+                    }
+                }
+                if !any {
+                    slow.entry(String::new()).or_default();
+                }
+            }
+            let slow: BTreeMap<_, _> = slow.into_iter().map(|(device, attempts)| (device, reached(attempts.iter()))).collect();
+            prop_assert_eq!(segments(&answer(text, "entries", &log)), slow, "{}", text);
+        }
+    }
+
+    #[test]
     fn every_attempt_that_is_counted_has_one_value(log in logs(), step in 0..3usize) {
         for (text, options) in apart().filter(|(text, _)| text.contains("'each'") || text.contains("'all'")) {
             let mut slow: BTreeMap<String, Vec<Attempt>> = BTreeMap::new();
@@ -228,6 +274,7 @@ proptest! {
             ("all", "exclude = ['D']"),
             ("all", "order = 'any'"),
             ("step:1", "entry = 'all'"),
+            ("entries", "entry = 'first'"),
             ("step:2", "between = 2\ndropped_next = 2"),
         ] {
             let shared = match sessions {

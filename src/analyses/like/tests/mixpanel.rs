@@ -2,8 +2,10 @@
 //! before step k, an exclusion ends the attempt but the visitor keeps its earlier steps. Totals: a new attempt may open behind a
 //! conversion, a time-out or an exclusion. Optimised re-entry: every event of step 1 is tried.
 
-use super::{depth, entered, from, sessions, sessions_of, sessions_with};
-use crate::testing::{Event, visitor};
+use serde_json::Value;
+
+use super::{depth, entered, from, funnel, sessions, sessions_of, sessions_with};
+use crate::testing::{Event, ask, visitor};
 
 const DAY: i64 = 86_400;
 
@@ -50,6 +52,29 @@ fn hold_freezes_the_value_of_the_first_step() {
     let log = [on("phone", "a@0"), on("laptop", "b@5"), on("phone", "c@6")].concat();
     assert_eq!(entered("mixpanel", "a > b", "hold = 'device'", &log), [1, 0]);
     assert_eq!(entered("mixpanel", "a > c", "hold = 'device'", &log), [1, 1]);
+}
+
+/// Broken down, an attempt is open for each value at step 1.
+#[test]
+fn each_value_of_a_breakdown_has_an_attempt_of_its_own() {
+    let on = |device: &str, events: &str| {
+        visitor("v", events).into_iter().map(|event| Event { device: device.into(), ..event }).collect::<Vec<_>>()
+    };
+    let log = [on("phone", "a@0"), on("laptop", &format!("a@{}", 5 * DAY)), on("", &format!("b@{}", 8 * DAY))].concat();
+    let by = |more: &str| {
+        let (report, _) = ask(&*funnel("mixpanel", "a > b", &format!("by = 'device'\n{more}")), &log);
+        let segments = report["segments"].as_array().unwrap().iter();
+        let row = |segment: &Value| {
+            let steps = [0, 1].map(|step| segment["steps"][step]["entered"].as_u64().unwrap());
+            (segment["by"]["device"].as_str().unwrap().to_owned(), steps)
+        };
+        segments.map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(by(""), [("laptop".to_owned(), [1, 1]), ("phone".to_owned(), [1, 0])]);
+    assert_eq!(by("touch = 'step:1'"), [("phone".to_owned(), [1, 0])]);
+    // A fact of the whole journey is none of step 1: then the default gives way, and says so.
+    let rules = funnel("mixpanel", "a > b", "by = 'weekday'").rules();
+    assert!(rules["assumptions"].to_string().contains("touch = \\\"entries\\\" of mixpanel gives way"), "{rules:?}");
 }
 
 #[test]
