@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::facts::{By, Facts};
-use super::step::nowhere;
+use super::pattern::{BoundPattern, Occurrences};
+use super::step::{Pattern, nowhere, parse_pattern};
 use super::{Bound, Common, Grain, Notes, PathScope, Question, Segmented, SegmentedReport, Spec};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -21,8 +22,8 @@ use crate::reports::set_apart;
 use crate::units::Top;
 use bound::BoundFlow;
 use counts::Numbers;
+pub use readings::Direction;
 use readings::{Anchor, Readings};
-pub use readings::{Direction, Occurrence};
 pub use report::{FlowLink, FlowNode, FlowReport};
 
 /// What stands for the nodes of a column that are not shown by name.
@@ -40,20 +41,21 @@ pub struct FlowSpec {
     /// not known [default: 20]
     #[arg(long, value_name = "N")]
     pub top: Option<Top>,
-    /// Read each journey from a place of this node on; journeys without it take no part [default: the first node]
-    #[arg(long, value_name = "NODE")]
+    /// Read each journey from this node on, or from the first node of this pattern; journeys without it take no part [default: the
+    /// first node]
+    #[arg(long, value_name = "PATTERN")]
     pub start: Option<String>,
-    /// Read each journey up to a place of this node, and backwards unless told otherwise; with --start from there to the next such node
-    /// [default: the last node]
-    #[arg(long, value_name = "NODE")]
+    /// Read each journey up to this node, or the last node of this pattern, and backwards unless told otherwise; with --start from there
+    /// to the next of it [default: the last node]
+    #[arg(long, value_name = "PATTERN")]
     pub end: Option<String>,
-    /// Read each journey to both sides of a place of this node, which is position 0
-    #[arg(long, value_name = "NODE")]
+    /// Read each journey to both sides of this node, or of the first node of this pattern, which is position 0
+    #[arg(long, value_name = "PATTERN")]
     pub through: Option<String>,
-    /// Which places of the node of --start, --end or --through: with every one each is a reading of its own, and readings are
-    /// counted, not journeys [default: first]
+    /// Which places of --start, --end or --through: with `every` each is a reading of its own, and readings are counted, not journeys
+    /// [default: first]
     #[arg(long, value_name = "WHICH")]
-    pub occurrence: Option<Occurrence>,
+    pub occurrence: Option<Occurrences>,
     /// Whether positions count from the first node that is read or from the last [default: forwards; backwards with --end alone]
     #[arg(long, value_name = "DIRECTION")]
     pub direction: Option<Direction>,
@@ -84,12 +86,11 @@ clickpath flow sample-data/shop.csv.gz --through cart --depth 2 --top 3";
             return Err(Error::question(format!("a flow has 1 to 50 columns, not {depth}"))
                 .hint("give --depth a number from 1 to 50; whole journeys of any length are a question for paths"));
         }
-        let (readings, scope) = (self.readings()?, PathScope::new(common));
-        let highlight = self.highlight.as_ref().map(|node| ("highlight", node));
-        let hidden = |node: &str| scope.common.hide.iter().any(|hidden| hidden == node);
-        if let Some((option, node)) =
-            readings.anchor.nodes().into_iter().chain(highlight).find(|(_, node)| hidden(node))
-        {
+        let (readings, scope) = (self.readings(&common)?, PathScope::new(common));
+        let highlight = self.highlight.clone().map(|node| ("highlight", node));
+        let hidden = |(_, node): &(&str, String)| scope.common.hide.contains(node);
+        let anchors = readings.anchor.patterns().into_iter().map(|(option, pattern)| (option, pattern.to_string()));
+        if let Some((option, node)) = anchors.chain(highlight).find(hidden) {
             return Err(Error::question(format!("--{option} names the hidden node {node:?}, which no journey shows"))
                 .hint(format!("take it out of --{option} or out of --hide")));
         }
@@ -103,7 +104,7 @@ clickpath flow sample-data/shop.csv.gz --through cart --depth 2 --top 3";
 
 impl FlowSpec {
     /// What of journeys is read. Refuses what contradicts itself, and options that would do nothing.
-    fn readings(&self) -> Result<Readings<String>> {
+    fn readings(&self, common: &Common) -> Result<Readings<Pattern>> {
         let anchor = match (&self.through, &self.start, &self.end) {
             (Some(through), None, None) => Anchor::Through(through.clone()),
             (_, Some(start), Some(end)) => Anchor::Between(start.clone(), end.clone()),
@@ -134,6 +135,7 @@ impl FlowSpec {
         if let Some((_, reason, hint)) = refused.into_iter().find(|(refused, ..)| *refused) {
             return Err(Error::question(reason).hint(hint));
         }
+        let anchor = anchor.map(|text: &String| parse_pattern(text, &common.steps))?;
         Ok(Readings { anchor, occurrence: self.occurrence.unwrap_or_default(), direction })
     }
 }
@@ -143,7 +145,7 @@ struct Flow {
     scope: PathScope,
     depth: u32,
     top: Top,
-    readings: Readings<String>,
+    readings: Readings<Pattern>,
     from_dim: Option<String>,
     highlight: Option<String>,
 }
@@ -166,6 +168,8 @@ impl Question for Flow {
     fn needs(&self) -> Needs {
         let mut needs = self.scope.needs();
         needs.add(By::needs(self.from_dim.as_slice()));
+        let patterns = self.readings.anchor.patterns();
+        patterns.iter().for_each(|(_, pattern)| pattern.needs(&self.scope.common.nodes, &mut needs));
         needs
     }
 
@@ -178,7 +182,7 @@ impl Question for Flow {
             notes.tell(format!("the log has a {what} {OTHER} of its own: it is shown as {}", set_apart(OTHER, OTHER)));
         }
         let Readings { anchor, occurrence, direction } = &self.readings;
-        let anchor = anchor.map(|option, node| code(&format!("{option} node"), node, nodes, notes));
+        let anchor = anchor.map(|pattern| BoundPattern::new(pattern, &self.scope.common, names, notes))?;
         let columns = self.readings.columns(self.depth);
         let flow = BoundFlow {
             title: format!("Flow: {}", self.readings.title(self.depth, self.scope.grain.journeys())),
@@ -187,7 +191,7 @@ impl Question for Flow {
             top: self.top,
             readings: Readings { anchor, occurrence: *occurrence, direction: *direction },
             columns,
-            highlight: self.highlight.as_ref().map(|node| code("highlighted node", node, nodes, notes)),
+            highlight: self.highlight.as_ref().map(|node| code(node, nodes, notes)),
             from: from.map(|by| (by, Facts::new(&self.scope.common.conventions, names))),
             view,
         };
@@ -196,10 +200,10 @@ impl Question for Flow {
 }
 
 /// The code of a node. One that the log does not have is MISSING, where no place is: so no journey has it.
-fn code(what: &str, node: &str, nodes: &Dictionary, notes: &mut Notes) -> Code {
+fn code(node: &str, nodes: &Dictionary, notes: &mut Notes) -> Code {
     let code = nodes.code(node).unwrap_or(MISSING);
     if code == MISSING {
-        notes.warn(nowhere(what, node, nodes.iter()));
+        notes.warn(nowhere("highlighted node", node, nodes.iter()));
     }
     code
 }

@@ -55,6 +55,7 @@ pub use like::Like;
 pub use named::NamedSteps;
 pub use overview::Overview;
 pub use path_scope::PathScope;
+pub use pattern::Occurrences;
 pub use periods::Period;
 pub use segment::{Segmented, SegmentedReport};
 pub use select::Chosen;

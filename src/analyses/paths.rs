@@ -16,7 +16,7 @@ use clap::ValueHint;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::pattern::{self, Which};
+use super::pattern::{self, Occurrences};
 use super::step::parse_pattern;
 use super::{Analysis, Bound, Common, Grain, Notes, PathScope, Question, Rows, Segmented, SegmentedReport, Spec};
 use crate::counts::Grid;
@@ -45,7 +45,7 @@ pub struct PathsSpec {
     /// Which occurrences of a pattern the matrix is aligned at, and which are written to --matches-out: with `every` a journey counts
     /// once for each in the matrix [default: first]
     #[arg(long, value_name = "WHICH")]
-    pub occurrence: Option<Which>,
+    pub occurrence: Option<Occurrences>,
     /// Also write a row for each occurrence of the pattern to this file (.csv, .jsonl or .parquet; in a job a name inside of the output
     /// folder): whose it is, its nodes, where and when they are, and the nodes before and after
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

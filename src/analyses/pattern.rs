@@ -21,7 +21,7 @@ use crate::journeys::{Journey, Names, Shown};
 /// Which occurrences of a pattern in a journey are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub enum Which {
+pub enum Occurrences {
     /// The one that begins first.
     #[default]
     First,
@@ -246,16 +246,16 @@ pub struct Looked<'p> {
     work: &'p Work,
 }
 
-/// The numbers of the nodes of an occurrence, from 0, in the order of their spots.
+/// The numbers of the nodes of an occurrence, from 0, in the order of their spots: one at least.
 pub type Occurrence = Vec<usize>;
 
 impl Looked<'_> {
     /// Hands over the occurrences that are meant.
-    pub fn each(&self, which: Which, mut take: impl FnMut(Occurrence)) {
+    pub fn each(&self, which: Occurrences, mut take: impl FnMut(Occurrence)) {
         match which {
-            Which::First => self.first().into_iter().for_each(take),
-            Which::Last => self.last().into_iter().for_each(take),
-            Which::Every => self.every().for_each(&mut take),
+            Occurrences::First => self.first().into_iter().for_each(take),
+            Occurrences::Last => self.last().into_iter().for_each(take),
+            Occurrences::Every => self.every().for_each(&mut take),
         }
     }
 
@@ -267,6 +267,12 @@ impl Looked<'_> {
     /// The occurrence that begins first; of those the one in which each further node is the earliest that can be.
     pub fn first(&self) -> Option<Occurrence> {
         self.begin(0..self.work.can.len()).map(|begin| self.nodes(&self.from(begin)))
+    }
+
+    /// The first that begins at node number `node` or behind.
+    pub fn first_from(&self, node: usize) -> Option<Occurrence> {
+        let place = if node == 0 { 0 } else { node + 1 };
+        self.begin(place..self.work.can.len()).map(|begin| self.nodes(&self.from(begin)))
     }
 
     /// The one that begins last.

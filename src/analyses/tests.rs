@@ -36,7 +36,8 @@ impl Answers {
             [report].into_iter().chain(segments.as_array().cloned().unwrap_or_default()).collect()
         }
         let matrix = PathsSpec { top: Some(top), matrix: true, depth: Some(DEPTH), ..PathsSpec::default() };
-        let around = PathsSpec { around: Some("A".into()), before: Some(3), after: Some(2), ..PathsSpec::default() };
+        let around =
+            PathsSpec { around: Some("node(A)".into()), before: Some(3), after: Some(2), ..PathsSpec::default() };
         let flow = FlowSpec { depth: Some(DEPTH), top: Some(Top::All), ..FlowSpec::default() };
         let paths = parts(matrix, common, events).into_iter();
         let rest = parts(GraphSpec::default(), common, events).into_iter().zip(parts(flow, common, events));

@@ -8,10 +8,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::counts::{FlowCounts, LinkCounts, NodeCounts, Numbers};
-use super::readings::{Columns, Reading, Readings};
+use super::readings::{self, Columns, Reading, Readings};
 use super::report::{FlowLink, FlowNode, FlowReport};
 use crate::analyses::Analysis;
 use crate::analyses::facts::{By, Facts};
+use crate::analyses::pattern::BoundPattern;
 use crate::counts::{Counts, Grid, Sums, Turn};
 use crate::error::Result;
 use crate::ids::Code;
@@ -26,15 +27,22 @@ pub(super) struct BoundFlow {
     pub view: View,
     pub numbers: Numbers,
     pub top: Top,
-    pub readings: Readings<Code>,
+    pub readings: Readings<BoundPattern>,
     pub columns: Columns,
     pub highlight: Option<Code>,
     /// The dimension whose values are the column in front.
     pub from: Option<(By, Facts)>,
 }
 
+/// One thread's scratch.
+#[derive(Default)]
+pub(super) struct Work {
+    shows: Shows,
+    readings: readings::Work,
+}
+
 impl Analysis for BoundFlow {
-    type Work = Shows;
+    type Work = Work;
     type Partial = FlowCounts;
     type Report = FlowReport;
 
@@ -54,11 +62,11 @@ impl Analysis for BoundFlow {
         }
     }
 
-    fn observe(&self, room: &mut Shows, counts: &mut FlowCounts, visitor: Visitor<'_>) {
+    fn observe(&self, work: &mut Work, counts: &mut FlowCounts, visitor: Visitor<'_>) {
         counts.turn.next_visitor();
         for (number, journey) in visitor.numbered(self.unit) {
             counts.turn.next_journey();
-            self.count(room, counts, number, journey);
+            self.count(work, counts, number, journey);
         }
     }
 
@@ -122,12 +130,13 @@ impl BoundFlow {
         usize::from(self.from.is_some())
     }
 
-    fn count(&self, room: &mut Shows, counts: &mut FlowCounts, number: u32, journey: Journey<'_>) {
-        let nodes = self.view.look(journey, room).nodes;
+    fn count(&self, work: &mut Work, counts: &mut FlowCounts, number: u32, journey: Journey<'_>) {
+        let shown = self.view.look(journey, &mut work.shows);
+        let nodes = shown.nodes;
         let highlighted = u64::from(self.highlight.is_some_and(|node| nodes.contains(&node)));
         let value = self.from.as_ref().map(|(by, facts)| by.code(facts, number, journey, |_| true));
         let mut readings = 0;
-        self.readings.each(nodes, |reading| {
+        self.readings.each(journey, shown, &mut work.readings, |reading| {
             readings += 1;
             if let Some(value) = value {
                 self.enter(counts, value, nodes[reading.places.start], highlighted);

@@ -1,24 +1,16 @@
 //! Where in the nodes of a journey a reading begins, where it stops, and in which columns it stands.
+//!
+//! A reading begins at the first node of a pattern, ends at the last node of one, and is aligned at the first.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::ids::Code;
-
-/// Which places of a node a journey is read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Occurrence {
-    /// The first in time.
-    #[default]
-    First,
-    /// The last in time.
-    Last,
-    /// Each is a reading of its own.
-    Every,
-}
+use crate::analyses::pattern::{self, BoundPattern, Occurrence, Occurrences};
+use crate::analyses::step::Pattern;
+use crate::error::Result;
+use crate::journeys::{Journey, Shown};
 
 /// From which end the positions of a reading count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -31,49 +23,49 @@ pub enum Direction {
     Backwards,
 }
 
-/// What of a journey is read. Nodes are names as asked, and codes once they are closed.
+/// What of a journey is read.
 #[derive(Clone, Debug)]
-pub(super) enum Anchor<N> {
+pub(super) enum Anchor<P> {
     Whole,
-    /// From this node on.
-    Start(N),
-    /// Up to this node.
-    End(N),
-    /// From the first of these nodes to the next of the second, which may be the same place.
-    Between(N, N),
-    /// All of it, aligned at this node.
-    Through(N),
+    /// From this pattern on.
+    Start(P),
+    /// Up to this pattern.
+    End(P),
+    /// From the first of these patterns to the next of the second that does not begin before, and may begin at the same place.
+    Between(P, P),
+    /// All of it, aligned at this pattern.
+    Through(P),
 }
 
-impl<N> Anchor<N> {
-    /// Its nodes, each with the option that gives it.
-    pub fn nodes(&self) -> Vec<(&'static str, &N)> {
+impl<P> Anchor<P> {
+    /// Its patterns, each with the option that gives it.
+    pub fn patterns(&self) -> Vec<(&'static str, &P)> {
         match self {
             Anchor::Whole => Vec::new(),
             Anchor::Start(start) => vec![("start", start)],
             Anchor::End(end) => vec![("end", end)],
             Anchor::Between(start, end) => vec![("start", start), ("end", end)],
-            Anchor::Through(node) => vec![("through", node)],
+            Anchor::Through(pattern) => vec![("through", pattern)],
         }
     }
 
-    /// The same with other nodes, each by the option that gives it.
-    pub fn map<M>(&self, mut to: impl FnMut(&'static str, &N) -> M) -> Anchor<M> {
-        match self {
+    /// The same with other patterns.
+    pub fn map<Q>(&self, mut to: impl FnMut(&P) -> Result<Q>) -> Result<Anchor<Q>> {
+        Ok(match self {
             Anchor::Whole => Anchor::Whole,
-            Anchor::Start(start) => Anchor::Start(to("start", start)),
-            Anchor::End(end) => Anchor::End(to("end", end)),
-            Anchor::Between(start, end) => Anchor::Between(to("start", start), to("end", end)),
-            Anchor::Through(node) => Anchor::Through(to("through", node)),
-        }
+            Anchor::Start(start) => Anchor::Start(to(start)?),
+            Anchor::End(end) => Anchor::End(to(end)?),
+            Anchor::Between(start, end) => Anchor::Between(to(start)?, to(end)?),
+            Anchor::Through(pattern) => Anchor::Through(to(pattern)?),
+        })
     }
 }
 
 /// How journeys are read.
 #[derive(Clone, Debug)]
-pub(super) struct Readings<N> {
-    pub anchor: Anchor<N>,
-    pub occurrence: Occurrence,
+pub(super) struct Readings<P> {
+    pub anchor: Anchor<P>,
+    pub occurrence: Occurrences,
     pub direction: Direction,
 }
 
@@ -97,10 +89,19 @@ pub(super) struct Columns {
     pub first: i64,
 }
 
-impl Readings<String> {
+/// One thread's scratch.
+#[derive(Default)]
+pub(super) struct Work {
+    from: pattern::Work,
+    until: pattern::Work,
+}
+
+impl Readings<Pattern> {
     pub fn rules(&self) -> Map<String, Value> {
         let mut rules = Map::new();
-        rules.extend(self.anchor.nodes().into_iter().map(|(option, node)| (option.to_owned(), json!(node))));
+        rules.extend(
+            self.anchor.patterns().into_iter().map(|(option, pattern)| (option.to_owned(), json!(pattern.to_string()))),
+        );
         if !rules.is_empty() {
             rules.insert("occurrence".into(), json!(self.occurrence));
         }
@@ -113,9 +114,9 @@ impl Readings<String> {
     /// What is read, for titles: `the first 10 nodes of sessions, read from cart on`.
     pub fn title(&self, depth: u32, journeys: &str) -> String {
         let place = match self.occurrence {
-            Occurrence::First => "",
-            Occurrence::Last => "the last ",
-            Occurrence::Every => "every ",
+            Occurrences::First => "",
+            Occurrences::Last => "the last ",
+            Occurrences::Every => "every ",
         };
         let side = if self.direction == Direction::Forwards { "first" } else { "last" };
         let read = match &self.anchor {
@@ -129,7 +130,7 @@ impl Readings<String> {
     }
 }
 
-impl<N> Readings<N> {
+impl<P> Readings<P> {
     /// The columns of a flow of this depth.
     pub fn columns(&self, depth: u32) -> Columns {
         let (width, before) = (depth as usize, depth as usize - 1);
@@ -141,39 +142,59 @@ impl<N> Readings<N> {
     }
 }
 
-impl Readings<Code> {
-    /// Gives the readings of a journey with these nodes to `read`, in no order.
-    pub fn each(&self, nodes: &[Code], mut read: impl FnMut(Reading)) {
-        let (anchor, until) = match self.anchor {
-            Anchor::Whole if nodes.is_empty() => return,
-            Anchor::Whole => return read(self.aligned(0..nodes.len(), 0)),
-            Anchor::Start(node) | Anchor::End(node) | Anchor::Through(node) => (node, None),
-            Anchor::Between(start, end) => (start, Some(end)),
+impl Readings<BoundPattern> {
+    /// Gives the readings of a journey to `read`.
+    pub fn each(&self, journey: Journey<'_>, shown: Shown<'_>, work: &mut Work, mut read: impl FnMut(Reading)) {
+        let count = shown.nodes.len();
+        let pattern = match &self.anchor {
+            Anchor::Whole if count == 0 => return,
+            Anchor::Whole => return read(self.aligned(0..count, 0)),
+            Anchor::Start(pattern) | Anchor::End(pattern) | Anchor::Through(pattern) => pattern,
+            Anchor::Between(start, end) => return self.between([start, end], journey, shown, work, read),
         };
-        // From the last place on, so that the next end is known at every place.
-        let mut end = if until.is_none() { Some(nodes.len()) } else { None };
-        let mut first = None;
-        for (at, &node) in nodes.iter().enumerate().rev() {
-            if until == Some(node) {
-                end = Some(at + 1);
-            }
-            let Some(end) = end.filter(|_| node == anchor) else { continue };
-            let reading = self.reading(at, end);
-            match self.occurrence {
-                Occurrence::First => first = Some(reading),
-                Occurrence::Last => return read(reading),
-                Occurrence::Every => read(reading),
-            }
-        }
-        first.into_iter().for_each(read);
+        let looked = pattern.look(journey, shown, &mut work.from);
+        looked.each(self.occurrence, |occurrence| read(self.reading(&occurrence, count)));
     }
 
-    /// The reading from the anchor's node at `at`, no further than `end`.
-    fn reading(&self, at: usize, end: usize) -> Reading {
+    /// The readings from one pattern to the next of another.
+    fn between(
+        &self,
+        [start, end]: [&BoundPattern; 2],
+        journey: Journey<'_>,
+        shown: Shown<'_>,
+        work: &mut Work,
+        mut read: impl FnMut(Reading),
+    ) {
+        let starts = start.look(journey, shown, &mut work.from);
+        let ends = end.look(journey, shown, &mut work.until);
+        let (mut next, mut last) = (None::<Occurrence>, None);
+        for start in starts.every() {
+            // Starts go up, and so do their ends: most often the end of the one before is that of this one too.
+            let next = match next.take().filter(|end| end[0] >= start[0]) {
+                Some(end) => next.insert(end),
+                None => match ends.first_from(start[0]) {
+                    Some(end) => next.insert(end),
+                    None => break,
+                },
+            };
+            let until = next[next.len() - 1].max(start[start.len() - 1]) + 1;
+            let reading = self.aligned(start[0]..until, start[0]);
+            match self.occurrence {
+                Occurrences::First => return read(reading),
+                Occurrences::Last => last = Some(reading),
+                Occurrences::Every => read(reading),
+            }
+        }
+        last.into_iter().for_each(read);
+    }
+
+    /// The reading at an occurrence, in a journey of so many nodes.
+    fn reading(&self, occurrence: &[usize], count: usize) -> Reading {
+        let (first, last) = (occurrence[0], occurrence[occurrence.len() - 1]);
         match self.anchor {
-            Anchor::Start(_) | Anchor::Between(..) => self.aligned(at..end, at),
-            Anchor::End(_) => self.aligned(0..at + 1, at),
-            Anchor::Whole | Anchor::Through(_) => self.aligned(0..end, at),
+            Anchor::Start(_) => self.aligned(first..count, first),
+            Anchor::End(_) => self.aligned(0..last + 1, last),
+            _ => self.aligned(0..count, first),
         }
     }
 

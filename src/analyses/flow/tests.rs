@@ -108,9 +108,8 @@ fn a_start_that_occurs_nowhere_is_a_note_and_zero() {
     let (report, notes) =
         ask(&*question(spec(10, "all", Some("add_to_crt")), &common()), &visitor("v", "add_to_cart@0"));
     assert_eq!(report, json!({ "journeys": 1, "taken": 0, "readings": 0, "columns": [], "links": [] }));
-    assert_eq!(notes, ["the start node \"add_to_crt\" occurs nowhere in the log; did you mean \"add_to_cart\"?"]);
-    let (report, notes) = ask(&*question(spec(10, "all", Some("")), &common()), &visitor("v", "A@0"));
-    assert_eq!((&report["columns"], notes.len()), (&json!([]), 1));
+    assert_eq!(notes, ["the node \"add_to_crt\" occurs nowhere in the log; did you mean \"add_to_cart\"?"]);
+    assert!(refused(spec(10, "all", Some("")), &common()));
 }
 
 #[test]
@@ -200,6 +199,11 @@ fn found(report: &Value) -> oracle::Flow {
     flow
 }
 
+/// The node of this name alone: in a log without page views an event of this name may be at a page, and so at another node.
+fn node(name: &str) -> String {
+    format!("node('{name}')")
+}
+
 fn starts() -> impl Strategy<Value = Option<&'static str>> {
     prop::sample::select(vec![None, Some("A"), Some("/a"), Some("nowhere")])
 }
@@ -227,9 +231,9 @@ proptest! {
         };
         common.scope = scope;
         let page_views: &[&str] = if log.iter().any(|event| event.event == "page_view") { &["page_view"] } else { &[] };
-        let node = |event: &Event| oracle::auto_node(event, page_views);
-        let report = ask(&*question(spec(depth, "all", start), &common), &log).0;
-        prop_assert_eq!(found(&report), oracle::flow(&journeys, &node, plain, depth as usize, start));
+        let name = |event: &Event| oracle::auto_node(event, page_views);
+        let report = ask(&*question(spec(depth, "all", start.map(node).as_deref()), &common), &log).0;
+        prop_assert_eq!(found(&report), oracle::flow(&journeys, &name, plain, depth as usize, start));
 
         for segment in report["segments"].as_array().into_iter().flatten() {
             let device = text(&segment["by"]["device"]);
@@ -237,7 +241,7 @@ proptest! {
                 journey.iter().map(|event| event.device.clone()).find(|device| !device.is_empty()).unwrap_or_default()
             };
             let journeys: Vec<_> = journeys.iter().filter(|journey| value(journey) == device).cloned().collect();
-            prop_assert_eq!(found(segment), oracle::flow(&journeys, &node, plain, depth as usize, start));
+            prop_assert_eq!(found(segment), oracle::flow(&journeys, &name, plain, depth as usize, start));
         }
     }
 

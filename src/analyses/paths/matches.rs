@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::PathsSpec;
 use super::report::MatchReport;
-use crate::analyses::pattern::{self, BoundPattern, Which};
+use crate::analyses::pattern::{self, BoundPattern, Occurrences};
 use crate::analyses::rows::in_order;
 use crate::analyses::select::{ROWS, Selection};
 use crate::analyses::step::{Pattern, parse_pattern};
@@ -27,7 +27,7 @@ use crate::spill::Spill;
 /// A pattern that paths are asked for.
 pub(super) struct Matches {
     pattern: Pattern,
-    which: Which,
+    which: Occurrences,
     /// The file of its occurrences.
     pub out: Option<PathBuf>,
 }
@@ -147,7 +147,7 @@ impl BoundMatches {
 /// Writes a row for each occurrence.
 struct MatchRows {
     pattern: Arc<BoundPattern>,
-    which: Which,
+    which: Occurrences,
     view: View,
     unit: Unit,
     selection: Option<Selection>,
@@ -168,7 +168,7 @@ struct Row<'a> {
 impl MatchRows {
     fn new(
         pattern: Arc<BoundPattern>,
-        which: Which,
+        which: Occurrences,
         scope: &PathScope,
         names: &Names,
         notes: &mut Notes,

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde_json::{Map, Value, json};
 
 use super::report::{Cell, Column};
-use crate::analyses::pattern::{self, BoundPattern, Which};
+use crate::analyses::pattern::{self, BoundPattern, Occurrences};
 use crate::analyses::step::Pattern;
 use crate::analyses::{Common, Notes};
 use crate::counts::Grid;
@@ -24,7 +24,7 @@ pub(super) enum Matrix {
     /// Positions 1 to `depth`.
     FromStart { depth: u32 },
     /// Position 0 is the first node of the pattern; positions before it are negative.
-    Around { pattern: Pattern, which: Which, before: u32, after: u32 },
+    Around { pattern: Pattern, which: Occurrences, before: u32, after: u32 },
 }
 
 impl Matrix {
@@ -53,7 +53,7 @@ impl Matrix {
 /// A step matrix bound to the names of a run.
 pub(super) struct BoundMatrix {
     /// What journeys are aligned at; at their first node if not given.
-    around: Option<(BoundPattern, Which)>,
+    around: Option<(BoundPattern, Occurrences)>,
     /// Columns before the one at which journeys are aligned, and all columns.
     before: usize,
     width: usize,

@@ -154,8 +154,8 @@ fn a_matrix_around_a_pattern_begins_at_its_first_node() {
     let log = [visitor("a", "A@0 B@1 A@2 C@3 B@4"), visitor("b", "B@0 A@1")].concat();
     let at = |occurrence| cells(&paths(&log, PathsSpec { occurrence, ..around("A > B", 0, 1) }));
     assert_eq!(at(None), ["0 A 1", "1 B 1"]);
-    assert_eq!(at(Some(Which::Last)), ["0 A 1", "1 C 1"]);
-    assert_eq!(at(Some(Which::Every)), ["0 A 2", "1 B 1", "1 C 1"]);
+    assert_eq!(at(Some(Occurrences::Last)), ["0 A 1", "1 C 1"]);
+    assert_eq!(at(Some(Occurrences::Every)), ["0 A 2", "1 B 1", "1 C 1"]);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn what_contradicts_itself_or_does_nothing_is_refused() {
         around("A", 51, 0),
         around("A", 0, 51),
         around("A >", 1, 1),
-        PathsSpec { occurrence: Some(Which::Last), ..spec() },
+        PathsSpec { occurrence: Some(Occurrences::Last), ..spec() },
         PathsSpec { matches_out: Some("m.csv".into()), ..spec() },
         PathsSpec { matches_out: Some("m.json".into()), pattern: Some("A".into()), ..spec() },
     ] {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::Which;
+use super::Occurrences;
 use crate::analyses::common::{NodeSpec, ScopeSpec, SessionSpec};
 use crate::analyses::graph::GraphSpec;
 use crate::analyses::paths::PathsSpec;
@@ -20,7 +20,7 @@ fn common(repeats: Repeats) -> CommonSpec {
     }
 }
 
-fn spec(pattern: &str, which: Which) -> PathsSpec {
+fn spec(pattern: &str, which: Occurrences) -> PathsSpec {
     PathsSpec {
         pattern: Some(pattern.into()),
         occurrence: Some(which),
@@ -30,7 +30,7 @@ fn spec(pattern: &str, which: Which) -> PathsSpec {
 }
 
 /// The visitor and the positions of each row.
-fn found(pattern: &str, which: Which, repeats: Repeats, log: &[Event]) -> Vec<(String, Vec<usize>)> {
+fn found(pattern: &str, which: Occurrences, repeats: Repeats, log: &[Event]) -> Vec<(String, Vec<usize>)> {
     let rows = rows(&*question(spec(pattern, which), &common(repeats)), log);
     let positions = |row: &Value| {
         row["positions"].as_array().unwrap().iter().map(|position| position.as_u64().unwrap() as usize).collect()
@@ -43,7 +43,7 @@ fn found(pattern: &str, which: Which, repeats: Repeats, log: &[Event]) -> Vec<(S
 
 /// The positions of the first occurrence among the nodes of one visitor, if there is one.
 fn first(pattern: &str, events: &str) -> Option<Vec<usize>> {
-    found(pattern, Which::First, Repeats::Keep, &visitor("v", events)).pop().map(|(_, positions)| positions)
+    found(pattern, Occurrences::First, Repeats::Keep, &visitor("v", events)).pop().map(|(_, positions)| positions)
 }
 
 #[test]
@@ -97,7 +97,8 @@ fn what_comes_after_what() {
 fn a_name_is_that_of_an_event_a_page_or_a_node() {
     let mut log = visitor("v", "page_view@0 page_view@1 buy@2");
     (log[0].page, log[1].page) = ("/product/7".into(), "/cart".into());
-    let first = |pattern: &str| found(pattern, Which::First, Repeats::Keep, &log).pop().map(|(_, positions)| positions);
+    let first =
+        |pattern: &str| found(pattern, Occurrences::First, Repeats::Keep, &log).pop().map(|(_, positions)| positions);
     for (pattern, positions) in [
         ("/product/*", vec![1]),
         ("'/product/*' > buy", vec![1, 3]),
@@ -110,7 +111,7 @@ fn a_name_is_that_of_an_event_a_page_or_a_node() {
     }
     let mut grouped = common(Repeats::Keep);
     grouped.nodes.group = vec!["/product/* = Product".into()];
-    let rows = rows(&*question(spec("Product > buy", Which::First), &grouped), &log);
+    let rows = rows(&*question(spec("Product > buy", Occurrences::First), &grouped), &log);
     assert_eq!(rows[0]["positions"], json!([1, 3]));
     assert_eq!((&rows[0]["nodes"], &rows[0]["previous"]), (&json!(["Product", "buy"]), &Value::Null));
 }
@@ -118,7 +119,7 @@ fn a_name_is_that_of_an_event_a_page_or_a_node() {
 #[test]
 fn rows_say_where_and_when_and_what_lies_around() {
     let log = visitor("v", "D@0 A@5 B@7 C@9");
-    let row = &rows(&*question(spec("A > B", Which::First), &common(Repeats::Keep)), &log)[0];
+    let row = &rows(&*question(spec("A > B", Occurrences::First), &common(Repeats::Keep)), &log)[0];
     let expected = json!({
         "visitor": "v", "nodes": ["A", "B"], "positions": [2, 3],
         "times": ["1970-01-01T00:00:05Z", "1970-01-01T00:00:07Z"], "previous": "D", "next": "C",
@@ -127,14 +128,14 @@ fn rows_say_where_and_when_and_what_lies_around() {
     let mut sessions = common(Repeats::Keep);
     sessions.scope.grain = Some(Grain::Session);
     let log = visitor("v", "A@0 A@4000 B@4001");
-    let row = &rows(&*question(spec("A > B", Which::First), &sessions), &log)[0];
+    let row = &rows(&*question(spec("A > B", Occurrences::First), &sessions), &log)[0];
     assert_eq!((&row["session_number"], &row["session_start"]), (&json!(2), &json!("1970-01-01T01:06:40Z")));
 }
 
 #[test]
 fn the_report_counts_journeys_visitors_and_occurrences() {
     let log = [visitor("1", "A@0 B@2 A@4 B@5"), visitor("2", "B@0 A@1"), visitor("3", "A@0 C@1 B@6")].concat();
-    let report = ask(&*question(spec("A > B", Which::First), &common(Repeats::Keep)), &log).0;
+    let report = ask(&*question(spec("A > B", Occurrences::First), &common(Repeats::Keep)), &log).0;
     let pattern = &report["pattern"];
     assert_eq!(
         [&pattern["journeys"], &pattern["visitors"], &pattern["occurrences"]],
@@ -178,7 +179,7 @@ fn a_wrong_pattern_is_refused_with_a_hint() {
 
 fn spec_error(pattern: &str) -> Option<String> {
     use crate::analyses::Spec;
-    let resolved = spec(pattern, Which::First).resolve(common(Repeats::Keep).resolve(false).unwrap());
+    let resolved = spec(pattern, Occurrences::First).resolve(common(Repeats::Keep).resolve(false).unwrap());
     resolved.err().map(|error| error.to_string())
 }
 
@@ -187,10 +188,10 @@ fn a_long_journey_is_no_trap() {
     let events: Vec<String> = (0..50_000).map(|at| format!("{}@{at}", if at % 2 == 0 { "A" } else { "B" })).collect();
     let log = visitor("v", &events.join(" "));
     let pattern = ["A >[after 1s] !C* > B"; 8].join(" > ");
-    let occurrences = found(&pattern, Which::Every, Repeats::Keep, &log);
+    let occurrences = found(&pattern, Occurrences::Every, Repeats::Keep, &log);
     assert_eq!(occurrences.len(), 50_000 / 16);
     let never = format!("{pattern} > C");
-    assert_eq!(found(&never, Which::Every, Repeats::Keep, &log), []);
+    assert_eq!(found(&never, Occurrences::Every, Repeats::Keep, &log), []);
 }
 
 /// A pattern in pieces.
@@ -316,15 +317,15 @@ fn every_way(pieces: &Pieces, nodes: &[Node], events: i64) -> Vec<Vec<i64>> {
     ways
 }
 
-fn chosen(mut ways: Vec<Vec<i64>>, which: Which) -> Vec<Vec<i64>> {
+fn chosen(mut ways: Vec<Vec<i64>>, which: Occurrences) -> Vec<Vec<i64>> {
     ways.sort();
     match which {
-        Which::First => ways.into_iter().take(1).collect(),
-        Which::Last => {
+        Occurrences::First => ways.into_iter().take(1).collect(),
+        Occurrences::Last => {
             let begin = ways.last().map(|way| way[0]);
             ways.into_iter().filter(|way| Some(way[0]) == begin).take(1).collect()
         }
-        Which::Every => {
+        Occurrences::Every => {
             let (mut every, mut behind) = (Vec::<Vec<i64>>::new(), i64::MIN);
             for way in ways {
                 if way[0] > behind {
@@ -338,7 +339,7 @@ fn chosen(mut ways: Vec<Vec<i64>>, which: Which) -> Vec<Vec<i64>> {
 }
 
 /// What exhaustive search finds: the visitors and the positions of the nodes, from 1.
-fn expected(pieces: &Pieces, which: Which, repeats: Repeats, log: &[Event]) -> Vec<(String, Vec<usize>)> {
+fn expected(pieces: &Pieces, which: Occurrences, repeats: Repeats, log: &[Event]) -> Vec<(String, Vec<usize>)> {
     let mut found = Vec::new();
     let page_views: &[&str] = if log.iter().any(|event| event.event == "page_view") { &["page_view"] } else { &[] };
     for (who, events) in oracle::order(log) {
@@ -365,7 +366,7 @@ proptest! {
     fn occurrences_are_those_of_exhaustive_search(
         pieces in pieces(),
         log in logs(),
-        which in prop::sample::select(vec![Which::First, Which::Last, Which::Every]),
+        which in prop::sample::select(vec![Occurrences::First, Occurrences::Last, Occurrences::Every]),
         repeats in prop::sample::select(vec![Repeats::Keep, Repeats::CollapseFirst]),
     ) {
         // With collapsed repeats the last event may be none of the nodes: its time is left to the examples.
@@ -394,7 +395,7 @@ proptest! {
         for from in ["A", "B", "page_view", "/a", "/"] {
             for to in ["A", "B", "page_view", "/a", "/"] {
                 let pattern = format!("node('{from}') >> node('{to}')");
-                let paths = ask(&*question(spec(&pattern, Which::First), &common), &log).0;
+                let paths = ask(&*question(spec(&pattern, Occurrences::First), &common), &log).0;
                 let transitions = graph["transitions"].as_array().unwrap();
                 let transition = transitions.iter().find(|row| row["from"] == from && row["to"] == to);
                 let of = |field: &str| transition.map_or(json!(0), |row| row[field].clone());

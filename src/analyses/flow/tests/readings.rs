@@ -55,9 +55,9 @@ fn readings_of(path: &[String], spec: &FlowSpec) -> Vec<[usize; 3]> {
         all.push([from, to, aligned]);
     }
     match spec.occurrence.unwrap_or_default() {
-        Occurrence::First => all.truncate(1),
-        Occurrence::Last => all = all.split_off(all.len().saturating_sub(1)),
-        Occurrence::Every => (),
+        Occurrences::First => all.truncate(1),
+        Occurrences::Last => all = all.split_off(all.len().saturating_sub(1)),
+        Occurrences::Every => (),
     }
     all
 }
@@ -133,7 +133,10 @@ fn common_of(keep: bool) -> CommonSpec {
 }
 
 fn asked(log: &[Event], spec: &FlowSpec, keep: bool) -> Value {
-    ask(&*question(spec.clone(), &common_of(keep)), log).0
+    let exact = |name: &Option<String>| name.as_deref().map(node);
+    let spec =
+        FlowSpec { start: exact(&spec.start), end: exact(&spec.end), through: exact(&spec.through), ..spec.clone() };
+    ask(&*question(spec, &common_of(keep)), log).0
 }
 
 /// Every combination that is not refused, with all nodes shown.
@@ -141,7 +144,7 @@ fn specs() -> impl Strategy<Value = FlowSpec> {
     let node = || prop::sample::select(vec!["A", "B", "/a", "nowhere"]);
     let anchors = (0..5u8, node(), node());
     let occurrences =
-        prop::sample::select(vec![None, Some(Occurrence::First), Some(Occurrence::Last), Some(Occurrence::Every)]);
+        prop::sample::select(vec![None, Some(Occurrences::First), Some(Occurrences::Last), Some(Occurrences::Every)]);
     let directions = prop::sample::select(vec![None, Some(Direction::Forwards), Some(Direction::Backwards)]);
     let spec = (1..5u32, anchors, occurrences, directions, any::<bool>(), prop::option::of(node()));
     spec.prop_map(|(depth, (kind, a, b), occurrence, direction, from, highlight)| {
@@ -232,10 +235,10 @@ proptest! {
             end: spec.start.clone(),
             direction: Some(if forwards { Direction::Backwards } else { Direction::Forwards }),
             occurrence: spec.occurrence.map(|it| match it {
-                Occurrence::First => Occurrence::Last,
-                Occurrence::Last => Occurrence::First,
-                Occurrence::Every => Occurrence::Every,
-            }).or_else(|| (spec.start.is_some() || spec.end.is_some()).then_some(Occurrence::Last)),
+                Occurrences::First => Occurrences::Last,
+                Occurrences::Last => Occurrences::First,
+                Occurrences::Every => Occurrences::Every,
+            }).or_else(|| (spec.start.is_some() || spec.end.is_some()).then_some(Occurrences::Last)),
             ..spec.clone()
         };
         let (own, other) = (numbered(&asked(&log, &spec, keep)), numbered(&asked(&reversed(&log), &other, keep)));
@@ -244,7 +247,7 @@ proptest! {
 
     #[test]
     fn through_a_node_is_up_to_it_and_from_it_on(log in logs(), depth in 1..4u32, occurrence in prop::sample::select(vec![
-        Occurrence::First, Occurrence::Last, Occurrence::Every,
+        Occurrences::First, Occurrences::Last, Occurrences::Every,
     ])) {
         let spec = |depth| FlowSpec { occurrence: Some(occurrence), ..super::spec(depth, "all", None) };
         let both = numbered(&asked(&log, &FlowSpec { through: named("A"), ..spec(depth) }, true));
@@ -280,7 +283,7 @@ proptest! {
         prop_assert_eq!(counts(&all(FlowSpec::default()), 1), ends("entries"));
         prop_assert_eq!(counts(&all(backwards), 0), ends("exits"));
 
-        let around = PathsSpec { around: named("A"), before: Some(2), after: Some(2), ..PathsSpec::default() };
+        let around = PathsSpec { around: Some(node("A")), before: Some(2), after: Some(2), ..PathsSpec::default() };
         let matrix = ask(&*question(around, &common_of(keep)), &log).0["matrix"].clone();
         let through = all(FlowSpec { through: named("A"), depth: Some(2), ..FlowSpec::default() });
         for position in -2..=2 {
@@ -332,12 +335,37 @@ fn columns_that_no_reading_comes_to_are_left_out() {
 }
 
 #[test]
+fn a_pattern_is_read_from_its_first_node_or_up_to_its_last() {
+    let log = visitor("v", "D@0 A@1 C@2 B@3 D@4");
+    let of =
+        |spec: FlowSpec| nodes(&flow(&log, FlowSpec { depth: Some(2), top: Some("all".parse().unwrap()), ..spec }));
+    let from = of(FlowSpec { start: named("A > B"), ..FlowSpec::default() });
+    assert_eq!(from, ["1 A 1 1 0 0 1", "2 C 1 0 0 1 1"]);
+    let up_to = of(FlowSpec { end: named("A > B"), ..FlowSpec::default() });
+    assert_eq!(up_to, ["-1 C 1 0 0 1 1", "0 B 1 0 1 0 1"]);
+    let through = of(FlowSpec { through: named("C >> B"), depth: Some(1), ..FlowSpec::default() });
+    assert_eq!(through, ["-2 D 1 1 0 0 1", "-1 A 1 0 0 0 1", "0 C 1 0 0 0 1", "1 B 1 0 0 0 1", "2 D 1 0 1 0 1"]);
+    let between = of(FlowSpec { start: named("A"), end: named("C > B"), ..FlowSpec::default() });
+    assert_eq!(between, ["1 A 1 1 0 0 1", "2 C 1 0 0 1 1"]);
+    assert_eq!(of(FlowSpec { start: named("B > A"), ..FlowSpec::default() }), Vec::<String>::new());
+}
+
+#[test]
+fn a_thousand_starts_share_one_end() {
+    let events: Vec<String> = (0..20_000).map(|second| format!("{}@{second}", ["A", "X"][second % 2])).collect();
+    let log = visitor("v", &format!("{} B@20000", events.join(" ")));
+    let spec =
+        FlowSpec { start: named("A"), end: named("B"), occurrence: Some(Occurrences::Every), ..spec(1, "all", None) };
+    assert_eq!(flow(&log, spec)["readings"], json!(10_000));
+}
+
+#[test]
 fn between_two_nodes_the_end_is_the_next_and_may_be_the_start() {
     let log = visitor("v", "A@0 X@1 B@2 A@3 Y@4 B@5 A@6");
     let between = |start, end| FlowSpec {
         start: named(start),
         end: named(end),
-        occurrence: Some(Occurrence::Every),
+        occurrence: Some(Occurrences::Every),
         ..spec(9, "all", None)
     };
     let report = flow(&log, between("A", "B"));
@@ -351,7 +379,7 @@ fn titles_say_what_is_read_and_who_takes_part() {
     let log = visitor("v", "A@0 B@1 A@2 C@100");
     let title = |spec| crate::testing::report(&*question(spec, &common()), &log).0.title();
     let with = |spec: FlowSpec| FlowSpec { depth: Some(2), ..spec };
-    let every = Some(Occurrence::Every);
+    let every = Some(Occurrences::Every);
     for (spec, expected) in [
         (FlowSpec::default(), "Flow: the first 2 nodes of sessions"),
         (
@@ -363,7 +391,7 @@ fn titles_say_what_is_read_and_who_takes_part() {
             "Flow: the last 2 nodes of sessions, read up to B (1 of 2 take part)",
         ),
         (
-            FlowSpec { through: named("A"), occurrence: Some(Occurrence::Last), ..FlowSpec::default() },
+            FlowSpec { through: named("A"), occurrence: Some(Occurrences::Last), ..FlowSpec::default() },
             "Flow: 2 nodes to each side of the last A in sessions (1 of 2 take part)",
         ),
         (
@@ -383,7 +411,7 @@ fn what_contradicts_itself_is_refused() {
         FlowSpec { through: a(), start: a(), ..base() },
         FlowSpec { through: a(), end: a(), ..base() },
         FlowSpec { through: a(), direction: Some(Direction::Forwards), ..base() },
-        FlowSpec { occurrence: Some(Occurrence::First), ..base() },
+        FlowSpec { occurrence: Some(Occurrences::First), ..base() },
         FlowSpec { from_dim: named("device"), through: a(), ..base() },
         FlowSpec { from_dim: named("device"), end: a(), ..base() },
         FlowSpec { from_dim: named("device"), direction: Some(Direction::Backwards), ..base() },
