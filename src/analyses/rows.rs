@@ -181,25 +181,41 @@ impl Rows for BoundRows {
     ) -> Result<()> {
         let chosen = self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()?;
         let schema = self.table.schema();
-        let mut rows = Vec::with_capacity(ROWS);
-        let mut flush = |rows: &mut Vec<Row<'_>>| {
-            if rows.is_empty() {
-                return Ok(());
-            }
+        let batch = |rows: &[Row<'_>]| {
             let batch = RecordBatch::try_new(schema.clone(), self.table.arrays(rows, names));
-            rows.clear();
-            write(batch.map_err(|error| Error::bug(format!("rows of journeys: {error}")))?)
+            batch.map_err(|error| Error::bug(format!("rows of journeys: {error}")))
         };
-        for visitor in in_order(journeys, chosen.as_ref()) {
-            for (number, journey) in visitor.numbered(self.unit) {
-                rows.push(Row { visitor, number, journey });
-                if rows.len() == ROWS {
-                    flush(&mut rows)?;
-                }
-            }
-        }
-        flush(&mut rows)
+        write_rows(in_order(journeys, chosen.as_ref()), batch, write, |visitor, take| {
+            visitor.numbered(self.unit).for_each(|(number, journey)| take(Row { visitor, number, journey }));
+        })
     }
+}
+
+/// Writes the rows that `rows` makes of each visitor, some thousands at a time.
+pub(super) fn write_rows<'a, R>(
+    visitors: Vec<Visitor<'a>>,
+    batch: impl Fn(&[R]) -> Result<RecordBatch>,
+    write: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    mut rows: impl FnMut(Visitor<'a>, &mut dyn FnMut(R)),
+) -> Result<()> {
+    let mut held = Vec::with_capacity(ROWS);
+    let mut flush = |held: &mut Vec<R>| {
+        let batch = batch(held);
+        held.clear();
+        write(batch?)
+    };
+    for visitor in visitors {
+        // A visitor may have any number of rows.
+        let mut written = Ok(());
+        rows(visitor, &mut |row| {
+            held.push(row);
+            if held.len() == ROWS && written.is_ok() {
+                written = flush(&mut held);
+            }
+        });
+        written?;
+    }
+    if held.is_empty() { Ok(()) } else { flush(&mut held) }
 }
 
 /// The visitors of a partition, or those of them that are chosen, in the order in which their rows are written.

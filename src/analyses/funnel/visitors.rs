@@ -7,9 +7,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::follow::{Follow, Work};
 use crate::analyses::facts::{By, Facts, Lender};
-use crate::analyses::rows::in_order;
+use crate::analyses::rows::{in_order, write_rows};
 use crate::analyses::segment::columns_apart;
-use crate::analyses::select::{ROWS, Selection};
+use crate::analyses::select::Selection;
 use crate::analyses::step::Hit;
 use crate::analyses::table::{field_of_values, times, timestamp, values};
 use crate::analyses::{Common, Notes, Rows};
@@ -150,29 +150,20 @@ impl Rows for VisitorRows {
         write: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let chosen = self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()?;
-        let (mut work, mut met, mut rows) = (Work::default(), Work::default(), Vec::with_capacity(ROWS));
-        let mut flush = |rows: &mut Vec<Row<'_>>| {
-            let batch = self.batch(rows, names);
-            rows.clear();
-            write(batch?)
-        };
-        for visitor in in_order(journeys, chosen.as_ref()) {
+        let (mut work, mut met) = (Work::default(), Work::default());
+        let batch = |rows: &[Row<'_>]| self.batch(rows, names);
+        write_rows(in_order(journeys, chosen.as_ref()), batch, write, |visitor, take| {
             self.follow.begin(&mut met, visitor);
-            let (mut written, mut by) = (Ok(()), None);
+            let mut by = None;
             self.attempts(&mut work, visitor, |number, journey, attempt| {
                 // A journey may have as many attempts as events.
                 if by.as_ref().is_none_or(|(of, _)| *of != number) {
                     by = Some((number, self.codes(&met, visitor, number, journey)));
                 }
                 let by = by.as_ref().map_or(&[][..], |(_, by)| by);
-                rows.push(self.row(visitor, number, journey, by, attempt));
-                if rows.len() == ROWS && written.is_ok() {
-                    written = flush(&mut rows);
-                }
+                take(self.row(visitor, number, journey, by, attempt));
             });
-            written?;
-        }
-        if rows.is_empty() { Ok(()) } else { flush(&mut rows) }
+        })
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::PathsSpec;
 use super::report::MatchReport;
 use crate::analyses::pattern::{self, BoundPattern, Occurrences};
-use crate::analyses::rows::in_order;
-use crate::analyses::select::{ROWS, Selection};
+use crate::analyses::rows::{in_order, write_rows};
+use crate::analyses::select::Selection;
 use crate::analyses::step::{Pattern, parse_pattern};
 use crate::analyses::table::{UTC, item, times, timestamp};
 use crate::analyses::{Common, Notes, PathScope, Rows};
@@ -217,25 +217,15 @@ impl Rows for MatchRows {
         write: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let chosen = self.selection.as_ref().map(|selection| selection.choose(journeys, names)).transpose()?;
-        let (mut room, mut work, mut rows) = (Shows::default(), pattern::Work::default(), Vec::with_capacity(ROWS));
-        let mut flush = |rows: &mut Vec<Row<'_>>| {
-            let batch = self.batch(rows, names);
-            rows.clear();
-            write(batch?)
-        };
-        for visitor in in_order(journeys, chosen.as_ref()) {
+        let (mut room, mut work) = (Shows::default(), pattern::Work::default());
+        let batch = |rows: &[Row<'_>]| self.batch(rows, names);
+        write_rows(in_order(journeys, chosen.as_ref()), batch, write, |visitor, take| {
             for (number, journey) in visitor.numbered(self.unit) {
-                let (shown, mut written) = (self.view.look(journey, &mut room), Ok(()));
-                self.pattern.look(journey, shown, &mut work).each(self.which, |occurrence| {
-                    rows.push(Row::new(visitor, number, journey, shown, &occurrence));
-                    if rows.len() == ROWS && written.is_ok() {
-                        written = flush(&mut rows);
-                    }
-                });
-                written?;
+                let shown = self.view.look(journey, &mut room);
+                let looked = self.pattern.look(journey, shown, &mut work);
+                looked.each(self.which, |found| take(Row::new(visitor, number, journey, shown, &found)));
             }
-        }
-        if rows.is_empty() { Ok(()) } else { flush(&mut rows) }
+        })
     }
 }
 
