@@ -225,7 +225,11 @@ impl Rules {
             Ties::Any => trail.moments(a).cmp(trail.moments(b)),
             Ties::Arrival => Ordering::Equal,
         };
-        key(a).cmp(&key(b)).then_with(moments).then_with(|| a.cmp(b))
+        // An event that holds several values has several hits, whose order says nothing.
+        let event = |at: u32| if at == SKIPPED { SKIPPED } else { trail.hits[at as usize].at };
+        let order = |(&a, &b): (&u32, &u32)| if event(a) == event(b) { Ordering::Equal } else { a.cmp(&b) };
+        let events = || a.iter().zip(b).map(order).find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len()));
+        key(a).cmp(&key(b)).then_with(moments).then_with(events)
     }
 
     #[inline]

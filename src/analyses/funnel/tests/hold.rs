@@ -60,6 +60,19 @@ fn cases() -> Vec<(&'static str, Options, bool)> {
     ]
 }
 
+#[test]
+fn of_equal_attempts_the_one_with_the_earliest_events_is_reported_whatever_their_elements() {
+    for lists in [[r#"["y"]"#, r#"["x"]"#], [r#"["x"]"#, r#"["y"]"#]] {
+        let mut log = visitor("1", "A@0 B@5 B@5");
+        log[0].device = r#"["x","y"]"#.into();
+        for (event, (list, value)) in log[1..].iter_mut().zip(lists.into_iter().zip([1, 2])) {
+            (event.device, event.value) = (list.into(), Some(value * 1_000_000));
+        }
+        let (report, _) = ask(&*question("steps = 'A > B'\nhold = 'each(device)'", json!({})), &log);
+        assert_eq!((entered(&report), &report["steps"][1]["value"]), (vec![1, 1], &json!(1.0)), "{lists:?}");
+    }
+}
+
 /// By definition: for each element that an opening event has, the attempt over the journey in which the events that have it hold it.
 fn by_element(options: &Options, openers: &[&Event], journey: &[Event], numbers: &[usize]) -> Vec<Vec<usize>> {
     let elements = VALUES.iter().flat_map(|(_, elements)| elements.iter().copied()).collect::<BTreeSet<_>>();
